@@ -1,0 +1,60 @@
+# Every target sets up what it needs, on a fresh Debian 12 too. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+JOBS ?= $(shell nproc)
+LODE := build/release/lode
+FUZZ_SECONDS ?= 60
+CTEST_FLAGS := --output-on-failure --no-tests=error
+
+.PHONY: help setup build demo test unit asan tsan bench fuzz fmt tidy clean
+
+help:            ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup:           ## installs missing system packages
+	@tools/setup.sh
+
+build: setup     ## build/release/lode and everything else, optimised
+	@cmake --preset release >/dev/null
+	@ninja -C build/release -j $(JOBS) --quiet
+
+demo: setup      ## the main job on the embedded model and data, ending with a table
+	@cmake --preset release >/dev/null
+	@ninja -C build/release -j $(JOBS) --quiet lode
+	@tools/demo.sh $(LODE) build/demo
+
+test: build      ## all tests
+	@ctest --test-dir build/release $(CTEST_FLAGS)
+
+asan: setup      ## the unit tests under the address and undefined-behaviour sanitizers
+	@cmake --preset asan >/dev/null
+	@ninja -C build/asan -j $(JOBS) --quiet
+	@ctest --test-dir build/asan -L unit $(CTEST_FLAGS)
+
+tsan: setup      ## the threaded tests under the thread sanitizer
+	@cmake --preset tsan >/dev/null
+	@ninja -C build/tsan -j $(JOBS) --quiet base_test loadgen_test sut_test runtime_test
+	@ctest --test-dir build/tsan -R '^(base|loadgen|sut|runtime)_test$$' $(CTEST_FLAGS)
+
+bench: build     ## kernel benchmarks
+	@build/release/bin/kernels_bench
+
+fuzz:            ## every fuzzer for FUZZ_SECONDS (60) each
+	@tools/setup.sh tools/packages-fuzz.txt
+	@cmake --preset fuzz >/dev/null
+	@ninja -C build/fuzz -j $(JOBS) --quiet fuzzers
+	@tools/fuzz.sh build/fuzz/bin $(FUZZ_SECONDS)
+
+fmt:             ## formats the C++ sources
+	@tools/setup.sh tools/packages-lint.txt
+	@git ls-files '*.cc' '*.h' | xargs clang-format -i
+
+tidy:            ## the project's own rules, then clang-tidy's
+	@tools/setup.sh tools/packages-lint.txt
+	@python3 tools/tidy.py
+	@cmake --preset release >/dev/null
+	@git ls-files '*.cc' | grep -v '^fuzz/' | xargs -P $(JOBS) -n 8 clang-tidy -p build/release --quiet
+
+clean:           ## removes build/
+	@rm -rf build

@@ -1,0 +1,16 @@
+// The user's wish to stop (Ctrl-C, SIGTERM), as a flag that long work looks at.
+#pragma once
+
+#include <atomic>
+
+namespace lode {
+
+/// Set once a stop was asked for. Libraries take a `const std::atomic<bool>&` so that tests can
+/// bring their own.
+[[nodiscard]] const std::atomic<bool>& interrupt_flag();
+
+/// Installs handlers of SIGINT and SIGTERM that set the flag; a second signal ends the process at
+/// once, as the default action does. SIGPIPE is ignored: a closed pipe is then a write error.
+void install_interrupt_handlers();
+
+}  // namespace lode

@@ -1,0 +1,30 @@
+# Everything from outside, found once. docs/dependencies.md says what each is for.
+find_package(Threads REQUIRED)
+find_package(Eigen3 3.4 REQUIRED NO_MODULE)
+find_package(Protobuf REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(HDF5 REQUIRED COMPONENTS C)
+find_package(Boost 1.74 REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(PNG REQUIRED)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+
+# ONNX: the protobuf messages only. Debian's ONNXConfig.cmake asks for targets it does not ship,
+# so the two libraries are named here.
+find_library(LODE_ONNX_PROTO onnx_proto REQUIRED)
+find_path(LODE_ONNX_INCLUDE onnx/onnx_pb.h REQUIRED)
+add_library(lode_onnx_proto INTERFACE)
+target_include_directories(lode_onnx_proto SYSTEM INTERFACE ${LODE_ONNX_INCLUDE})
+target_compile_definitions(lode_onnx_proto INTERFACE ONNX_ML=1 ONNX_NAMESPACE=onnx)
+target_link_libraries(lode_onnx_proto INTERFACE ${LODE_ONNX_PROTO} protobuf::libprotobuf)
+
+find_program(LODE_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH)
+if(NOT LODE_PYTHON)
+  find_program(LODE_PYTHON NAMES python3 REQUIRED)
+endif()

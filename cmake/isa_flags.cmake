@@ -1,0 +1,20 @@
+# The only place with -m flags. The binary's baseline is the ABI's (x86-64: SSE2); a kernel file
+# says by its name which instruction set it may use, and the selection code calls it only on a
+# machine that has it. On other architectures those files compile to nothing.
+function(lode_isa_flags)
+  if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64|amd64")
+    return()
+  endif()
+  foreach(source IN LISTS ARGN)
+    if(source MATCHES "_avx512vnni\\.cc$")
+      set(flags -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mfma -mf16c)
+    elseif(source MATCHES "_avx512\\.cc$")
+      set(flags -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c)
+    elseif(source MATCHES "_avx2\\.cc$")
+      set(flags -mavx2 -mfma -mf16c)
+    else()
+      continue()
+    endif()
+    set_source_files_properties(${source} PROPERTIES COMPILE_OPTIONS "${flags}")
+  endforeach()
+endfunction()

@@ -1,0 +1,117 @@
+// What the engine knows of an operator: one OperatorDef, in one file of its group, and one line in
+// ops/registry.cc. Shape inference and the reference run serve the whole graph language; lowering
+// is there where a kernel is faster than the reference.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/graph/graph.h"
+#include "engine/kernels/cpu_features.h"
+
+namespace lode::engine {
+
+/// What is known of a value once the graph's inputs have extents.
+struct ValueInfo {
+  bool present = false;  ///< false: an omitted optional input
+  DType dtype = DType::kF32;
+  Shape shape;                       ///< static unless `known_shape` is false
+  bool known_shape = true;           ///< false: depends on the values of the data
+  const Tensor* constant = nullptr;  ///< its elements, if they are known before the run
+};
+
+struct InferContext {
+  const Node& node;
+  std::span<const ValueInfo> inputs;  ///< parallel to node.inputs
+  std::span<ValueInfo> outputs;       ///< parallel to node.outputs; to be filled (dtype and shape)
+};
+
+struct ReferenceContext {
+  const Node& node;
+  /// Parallel to node.inputs; data is null where the optional input is omitted.
+  std::span<const TensorView> inputs;
+  /// Parallel to node.outputs, allocated as inferred; data is null where the output is omitted.
+  std::span<const MutableTensorView> outputs;
+};
+
+/// Memory order of a value in the plan. Shapes stay ONNX's.
+enum class Layout : std::uint8_t {
+  kPlain,         ///< row-major in ONNX's order (NCHW)
+  kChannelsLast,  ///< rank 4 only: NHWC in memory, shape still [N,C,H,W]
+};
+
+/// Pointers of one step of a plan, resolved when the plan was bound to its arena.
+struct StepArguments {
+  std::span<const std::byte* const> inputs;  ///< parallel to node.inputs; null if omitted
+  std::span<std::byte* const> outputs;
+  std::byte* scratch = nullptr;  ///< Step::scratch_bytes, one's own per worker, 64-byte aligned
+};
+
+/// One kernel call of a plan, cut into tasks that may run at once, on any worker, in any order.
+/// The cut depends on shapes alone, never on the number of threads, so that results do not either.
+struct Step {
+  std::string kernel;  ///< "eigen_f32_conv1x1": in profiles and `inspect`
+  std::string reason;  ///< why this kernel, one clause
+  std::int64_t task_count = 1;
+  std::size_t scratch_bytes = 0;
+  /// Runs task `task` in [0, task_count). Does not allocate, throw or block.
+  std::function<void(const StepArguments&, std::int64_t task)> run;
+  std::shared_ptr<const void> weights;  ///< packed weights that `run` points into
+  std::size_t weight_bytes = 0;         ///< of `weights`
+};
+
+/// Packed weights live as long as the model and are shared by all its plans.
+class WeightCache {
+ public:
+  virtual ~WeightCache() = default;
+  /// The object made by an earlier call with the same key, or by `make` now.
+  virtual std::shared_ptr<const void> get(
+      std::string_view key, const std::function<std::shared_ptr<const void>()>& make) = 0;
+};
+
+struct LowerContext {
+  const Node& node;
+  std::span<const ValueInfo> inputs;
+  std::span<const ValueInfo> outputs;
+  std::span<const Layout> input_layouts;   ///< as they will be in memory, parallel to inputs
+  std::span<const Layout> output_layouts;  ///< as they must be written
+  WeightCache& weights;
+  Isa isa = Isa::kGeneric;  ///< the most that a kernel may use
+};
+
+/// Which layouts an operator's lowering takes.
+enum class LayoutRule : std::uint8_t {
+  kPlain,         ///< inputs and outputs row-major in ONNX's order
+  kChannelsLast,  ///< data inputs and outputs of rank 4 channels-last; constants as stored
+  kFollow,        ///< any: the output's layout is the data inputs', which the planner makes agree
+};
+
+struct OperatorDef {
+  std::string_view domain;  ///< "" is ai.onnx
+  std::string_view op_type;
+  /// Versions of the operator set that are understood; others are refused at load by name.
+  std::int64_t opset_min = 1;
+  std::int64_t opset_max = 0;
+  /// Checks attributes, types and shapes, and fills the outputs. Errors name attribute and value.
+  Status (*infer)(InferContext&) = nullptr;
+  /// Plain code that any reader can check against the ONNX text. Inputs have passed `infer`.
+  Status (*reference)(const ReferenceContext&) = nullptr;
+  /// A step whose kernel beats the reference. Null, or a step whose `run` is empty (its `reason`
+  /// says why not for this node): the reference serves.
+  Result<Step> (*lower)(LowerContext&) = nullptr;
+  LayoutRule layout = LayoutRule::kPlain;
+  /// The output is the first input's elements under another shape: no step at all.
+  bool is_view = false;
+};
+
+/// All operators, in one list (ops/registry.cc).
+[[nodiscard]] std::span<const OperatorDef> all_operators();
+
+/// The definition for a node, or an error that names node, operator and version.
+[[nodiscard]] Result<const OperatorDef*> find_operator(const Node& node);
+
+}  // namespace lode::engine

@@ -1,0 +1,138 @@
+// Load a model once, run it from as many sessions as wanted.
+//
+//   auto model = Model::load("m.onnx", {});                  // import, optimise
+//   auto session = Session::create(*model, {.threads = 2});  // pool
+//   session->prepare({{8, 3, 224, 224}});                    // plan and arena for this extent
+//   session->run(inputs, outputs);                           // allocates nothing
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/tensor_view.h"
+#include "engine/graph/tensor.h"
+
+namespace lode::engine {
+
+class Graph;
+struct PassReport;
+
+struct ModelOptions {
+  std::vector<std::string> disabled_passes;
+  std::string stop_after_pass;
+  /// Cap on the instruction set: generic, avx2, avx512, avx512-vnni; "" is the best there is.
+  /// One that this machine lacks is a usage error.
+  std::string isa;
+};
+
+/// One declared input or output: shape with -1 for symbolic extents.
+struct PortInfo {
+  std::string name;
+  DType dtype = DType::kF32;
+  Shape shape;
+  std::vector<std::string> symbols;  ///< names of the symbolic extents, "" where static
+};
+
+/// An imported and optimised model with its packed weights; immutable, shared by sessions, safe to
+/// use from several threads.
+class Model {
+ public:
+  [[nodiscard]] static Result<std::shared_ptr<const Model>> load(const std::filesystem::path& path,
+                                                                 const ModelOptions& options);
+  [[nodiscard]] static Result<std::shared_ptr<const Model>> from_graph(Graph graph,
+                                                                       const ModelOptions& options);
+  Model(const Model&) = delete;
+  Model& operator=(const Model&) = delete;
+  ~Model();
+
+  [[nodiscard]] std::span<const PortInfo> inputs() const;
+  [[nodiscard]] std::span<const PortInfo> outputs() const;
+  [[nodiscard]] const Graph& graph() const;  ///< after the passes
+  [[nodiscard]] std::span<const PassReport> passes() const;
+  /// Precision that the stored model holds: "fp32" (others come with the quantizer).
+  [[nodiscard]] std::string precision() const;
+  /// Bytes of the graph's constants, as held after the passes.
+  [[nodiscard]] std::size_t weight_bytes() const;
+  /// The instruction set in use: "generic", "avx2", ...
+  [[nodiscard]] std::string isa() const;
+
+  /// Inputs' extents for a batch of `batch`: the leading symbolic extent is set to it (a static
+  /// leading extent must equal it), all other symbolic extents are an error that names them.
+  /// `image_size` > 0 sets symbolic height and width.
+  [[nodiscard]] Result<std::vector<Shape>> input_shapes(std::int64_t batch,
+                                                        std::int64_t image_size = 0) const;
+  /// True if the leading extent of every input is symbolic: any batch can be run.
+  [[nodiscard]] bool has_symbolic_batch() const;
+
+  struct Impl;
+
+ private:
+  friend class Session;
+  explicit Model(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+struct SessionOptions {
+  int threads = 1;        ///< workers, the caller included; at least 1
+  std::vector<int> cpus;  ///< pin worker i to cpus[i % size]; empty: not pinned
+};
+
+/// What one step of a plan is, for `inspect`.
+struct StepInfo {
+  std::string node;
+  std::string op_type;
+  std::string kernel;
+  std::string reason;
+  Shape output_shape;
+  std::size_t scratch_bytes = 0;
+};
+
+struct PlanInfo {
+  std::vector<StepInfo> steps;
+  std::size_t arena_bytes = 0;
+  std::size_t packed_weight_bytes = 0;
+  bool is_static = true;  ///< false: shapes depend on data; runs in the reference executor
+  std::vector<std::string> data_dependent_nodes;
+};
+
+/// A pool of threads, an arena and the plans for the extents seen. For one caller at a time;
+/// several sessions run independently of each other.
+class Session {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Model> model,
+                                                               const SessionOptions& options);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  /// Builds the plan for these input extents and the memory that it needs, so that run() with
+  /// them allocates nothing.
+  [[nodiscard]] Status prepare(std::span<const Shape> input_shapes);
+
+  /// Output extents for prepared input extents. Fails for a plan that is not static.
+  [[nodiscard]] Result<std::vector<Shape>> output_shapes(std::span<const Shape> input_shapes);
+
+  /// Runs on inputs in ONNX's order (NCHW), in the order of Model::inputs(). `outputs` have the
+  /// types and shapes of output_shapes() and memory of the caller's. Prepares first if these
+  /// extents are new. Bit-equal for every thread count, and for each sample in every batch.
+  [[nodiscard]] Status run(std::span<const TensorView> inputs,
+                           std::span<const MutableTensorView> outputs);
+
+  /// The same for any model, data-dependent shapes included: outputs are allocated.
+  [[nodiscard]] Result<std::vector<Tensor>> run_allocating(std::span<const TensorView> inputs);
+
+  [[nodiscard]] Result<PlanInfo> plan_info(std::span<const Shape> input_shapes);
+
+  struct Impl;
+
+ private:
+  explicit Session(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace lode::engine

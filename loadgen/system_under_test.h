@@ -1,0 +1,71 @@
+// The two sides of a query: a system under test that answers samples, and the sink that it tells.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "datasets/sample_library.h"
+
+namespace lode::loadgen {
+
+/// Names one issued sample of one test: its number in order of issue, from 0.
+using SampleId = std::uint64_t;
+
+struct QuerySample {
+  SampleId id = 0;
+  SampleIndex index = 0;
+};
+
+/// An answer. `data` is the output's bytes (for scoring and the accuracy log), valid during the
+/// call only; empty when the test does not ask for outputs.
+struct QuerySampleResponse {
+  SampleId id = 0;
+  std::span<const std::byte> data;
+};
+
+/// Where answers go. Thread-safe; neither allocates nor locks in performance mode.
+class CompletionSink {
+ public:
+  virtual ~CompletionSink() = default;
+  virtual void complete(std::span<const QuerySampleResponse> responses) = 0;
+  /// The SUT cannot go on (an engine error): the test ends INVALID with this reason.
+  virtual void fail(const Error& error) = 0;
+};
+
+/// What a SUT is told before a test.
+struct TestPlan {
+  std::uint64_t samples_per_query_max = 1;  ///< the largest query that will be issued
+  bool wants_outputs = false;               ///< accuracy mode: responses carry `data`
+};
+
+/// Answers queries. Life of a test: start, issue..., flush, stop. start() and stop() are outside
+/// the timed window.
+class SystemUnderTest {
+ public:
+  SystemUnderTest() = default;
+  SystemUnderTest(const SystemUnderTest&) = delete;
+  SystemUnderTest& operator=(const SystemUnderTest&) = delete;
+  virtual ~SystemUnderTest() = default;
+
+  [[nodiscard]] virtual const std::string& name() const = 0;
+
+  /// Gets everything ready (plans, threads) for queries of `plan`; answers go to `sink`, which
+  /// outlives stop().
+  [[nodiscard]] virtual Status start(const TestPlan& plan, CompletionSink& sink) = 0;
+
+  /// Takes one query; may complete it before returning, or later from any thread. The span is
+  /// valid during the call only.
+  virtual void issue(std::span<const QuerySample> query) = 0;
+
+  /// No more queries come for now: a batcher sends what it holds.
+  virtual void flush() = 0;
+
+  /// Ends the test: after it returns the sink is not called any more. Samples in flight may be
+  /// dropped.
+  virtual void stop() = 0;
+};
+
+}  // namespace lode::loadgen

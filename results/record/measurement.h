@@ -1,0 +1,74 @@
+// What one test measured: raw times, the summary computed from them, and the verdict.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace lode::record {
+
+/// Raw data, as samples.h5 holds it. Times in ns from the start of the timed window.
+struct RawTimes {
+  // One entry a query, in order of issue.
+  std::vector<std::int64_t> scheduled_ns;
+  std::vector<std::int64_t> issued_ns;
+  std::vector<std::int64_t> completed_ns;  ///< its last sample's; -1: never completed
+  // One entry a sample, in order of issue.
+  std::vector<std::int64_t> sample_index;
+  std::vector<std::int64_t> sample_query;
+  std::vector<std::int64_t> sample_completed_ns;  ///< -1: never completed
+};
+
+/// A distribution in integer ns; percentiles are sorted[size_t(n*p)].
+struct Distribution {
+  std::int64_t min = 0, mean = 0, p50 = 0, p90 = 0, p95 = 0, p97 = 0, p99 = 0, p99_9 = 0, max = 0;
+};
+
+struct Headline {
+  std::string name;  ///< p90_latency, p99_latency, throughput, max_qps
+  double value = 0.0;
+  std::string unit;  ///< "ns" or "samples/s"
+};
+
+struct Metrics {
+  Headline headline;
+  std::uint64_t queries = 0;     ///< completed
+  std::uint64_t samples = 0;     ///< completed
+  std::int64_t duration_ns = 0;  ///< from the first scheduled time to the last completion
+  double throughput_samples_per_s = 0.0;
+  /// Absent when nothing completed.
+  std::optional<Distribution> latency_ns;    ///< completed - scheduled, per query
+  std::optional<Distribution> service_ns;    ///< completed - issued, per query
+  std::optional<Distribution> issue_lag_ns;  ///< how late the generator itself was
+};
+
+/// One broken rule.
+struct Reason {
+  std::string rule;    ///< "min_duration", "issue_lag", ...
+  std::string value;   ///< what was seen, with its unit
+  std::string limit;   ///< what the rule asks for
+  std::string advice;  ///< the one thing to do
+};
+
+struct Verdict {
+  bool valid = true;
+  std::vector<Reason> reasons;  ///< empty if and only if valid
+};
+
+struct Measurement {
+  RawTimes raw;
+  Metrics metrics;
+  Verdict verdict;
+  bool interrupted = false;
+  std::uint64_t warmup_queries = 0;  ///< done and not counted
+  std::string early_stopping = "not applied";
+};
+
+/// sorted[size_t(n * p)], as MLPerf LoadGen has it. `sorted` ascending and not empty, 0 <= p < 1.
+[[nodiscard]] std::int64_t percentile(const std::vector<std::int64_t>& sorted, double p);
+
+/// All fields of a Distribution; sorts `values`, which must not be empty. Mean is rounded to ns.
+[[nodiscard]] Distribution summarize(std::vector<std::int64_t>& values);
+
+}  // namespace lode::record
