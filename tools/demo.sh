@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# demo.sh LODE DIR: the main job on what the tree itself holds. Generates the held-out samples of the
+# demo.sh LODE DIR: the main job on what the tree itself holds. Generates held-out samples of the
 # synthetic task into DIR, puts the embedded model under three scenarios and accuracy mode, and
 # prints the records as one table. Under a minute on two cores.
 set -euo pipefail
