@@ -1,3 +1,4 @@
+// The synthetic task is the same to the byte everywhere, balanced, and without hidden state.
 #include "datasets/synth.h"
 
 #include <gtest/gtest.h>
