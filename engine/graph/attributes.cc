@@ -19,7 +19,7 @@ Result<const T*> find_attribute(const Node& node, std::string_view name) {
   const auto found = node.attributes.find(name);
   if (found == node.attributes.end()) return static_cast<const T*>(nullptr);
   if (const T* value = std::get_if<T>(&found->second)) return value;
-  return runtime_error("{}: attribute {} is {}, not {}", describe(node), quoted(name),
+  return runtime_error("{}: attribute {} is {}, not {}", describe(node), quote(name),
                        kTypeNames[found->second.index()], kTypeNames[wanted]);
 }
 

@@ -1,4 +1,4 @@
-// The text forms of a Graph: dump() for people and tests, describe() and quoted() for errors.
+// The text forms of a Graph: dump() for people and tests, describe() and quote() for errors.
 #include <fmt/format.h>
 
 #include "engine/graph/graph.h"
@@ -22,7 +22,7 @@ std::string join(const std::vector<Part>& parts, std::string_view separator, Tex
 struct AttributePrinter {
   std::string operator()(std::int64_t value) const { return std::to_string(value); }
   std::string operator()(float value) const { return fmt::format("{}", value); }
-  std::string operator()(const std::string& value) const { return quoted(value); }
+  std::string operator()(const std::string& value) const { return quote(value); }
   std::string operator()(const Tensor& tensor) const {
     return fmt::format("{}{}", dtype_name(tensor.dtype()), tensor.shape().to_string());
   }
@@ -40,7 +40,7 @@ std::string value_list(const Graph& graph, const std::vector<ValueId>& ids) {
 
 }  // namespace
 
-std::string quoted(std::string_view name) {
+std::string quote(std::string_view name) {
   constexpr std::size_t kMaxBytes = 120;
   std::string text = "'";
   for (const char c : name.substr(0, kMaxBytes)) {
@@ -54,9 +54,13 @@ std::string quoted(std::string_view name) {
   return text + (name.size() > kMaxBytes ? "...'" : "'");
 }
 
+std::string attribute_text(const Attribute& attribute) {
+  return std::visit(AttributePrinter{}, attribute);
+}
+
 std::string describe(const Node& node) {
-  const std::string op = quoted(node.op_type);
-  return fmt::format("node {} ({})", quoted(node.name),
+  const std::string op = quote(node.op_type);
+  return fmt::format("node {} ({})", quote(node.name),
                      std::string_view(op).substr(1, op.size() - 2));
 }
 
@@ -70,7 +74,7 @@ std::string dump(const Graph& graph) {
     std::string attributes;
     for (const auto& [name, attribute] : node.attributes) {
       if (!attributes.empty()) attributes += ", ";
-      attributes += fmt::format("{}={}", name, std::visit(AttributePrinter{}, attribute));
+      attributes += fmt::format("{}={}", name, attribute_text(attribute));
     }
     if (!attributes.empty()) text += fmt::format(" {{{}}}", attributes);
     text += '\n';

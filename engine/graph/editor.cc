@@ -46,6 +46,12 @@ void GraphEditor::set_constant(ValueId id, Tensor tensor) {
   value.constant = std::move(tensor);
 }
 
+void GraphEditor::drop_constant(ValueId id) {
+  Value& value = mutable_value(id);
+  LODE_ASSERT(value.consumers.empty());
+  value.constant.reset();
+}
+
 void GraphEditor::declare(ValueId id, std::optional<DType> dtype, std::optional<Shape> shape,
                           std::vector<std::string> symbols) {
   LODE_ASSERT(symbols.empty() || (shape.has_value() && shape->rank() == symbols.size()));

@@ -14,6 +14,8 @@ class GraphEditor {
   /// A constant. `name` must be new ("" makes one up).
   ValueId add_constant(std::string_view name, Tensor tensor);
   void set_constant(ValueId id, Tensor tensor);
+  /// Frees a constant that nothing reads any more.
+  void drop_constant(ValueId id);
   void declare(ValueId id, std::optional<DType> dtype, std::optional<Shape> shape,
                std::vector<std::string> symbols);
   void add_input(ValueId id);

@@ -35,7 +35,7 @@ Status collect_links(const Graph& graph, const Node& node, Links& links) {
     NodeId& producer = links.producer[static_cast<std::size_t>(output)];
     if (producer != kNoNode) {
       return runtime_error("{}: value {} is already produced by {}", describe(node),
-                           quoted(graph.value(output).name), describe(graph.node(producer)));
+                           quote(graph.value(output).name), describe(graph.node(producer)));
     }
     producer = node.id;
   }
@@ -46,27 +46,27 @@ Status check_value(const Graph& graph, const Value& value, const Links& links,
                    const std::vector<bool>& is_input) {
   const auto index = static_cast<std::size_t>(value.id);
   if (value.producer != links.producer[index]) {
-    return runtime_error("value {}: its producer link is wrong", quoted(value.name));
+    return runtime_error("value {}: its producer link is wrong", quote(value.name));
   }
   std::vector<NodeId> stated = value.consumers;
   std::vector<NodeId> found = links.consumers[index];
   std::sort(stated.begin(), stated.end());
   std::sort(found.begin(), found.end());
   if (stated != found) {
-    return runtime_error("value {}: its consumer links are wrong", quoted(value.name));
+    return runtime_error("value {}: its consumer links are wrong", quote(value.name));
   }
   const int sources = (value.producer != kNoNode ? 1 : 0) + (value.constant.has_value() ? 1 : 0) +
                       (is_input[index] ? 1 : 0);
   if (sources > 1) {
     return runtime_error("value {}: is more than one of input, constant and node output",
-                         quoted(value.name));
+                         quote(value.name));
   }
   if (sources == 0 && !value.consumers.empty()) {
     return runtime_error("{}: input {} is produced by nothing",
-                         describe(graph.node(value.consumers.front())), quoted(value.name));
+                         describe(graph.node(value.consumers.front())), quote(value.name));
   }
   if (sources == 0 && graph.is_output(value.id)) {
-    return runtime_error("graph output {} is produced by nothing", quoted(value.name));
+    return runtime_error("graph output {} is produced by nothing", quote(value.name));
   }
   return {};
 }
@@ -79,6 +79,7 @@ Status check_nodes(const Graph& graph, Links& links) {
     if (node->id != static_cast<NodeId>(i)) {
       return runtime_error("{}: has id {} at index {}", describe(*node), node->id, i);
     }
+    if (node->outputs.empty()) return runtime_error("{}: has no output", describe(*node));
     if (node->name.empty()) return runtime_error("node {} ({}) has no name", i, node->op_type);
     if (!names.insert(node->name).second) {
       return runtime_error("{}: the name is not unique", describe(*node));
@@ -93,7 +94,7 @@ Status check_values(const Graph& graph, const Links& links) {
   for (const ValueId input : graph.inputs()) {
     if (!in_range(graph, input)) return runtime_error("graph input id {} is out of range", input);
     if (is_input[static_cast<std::size_t>(input)]) {
-      return runtime_error("graph input {} is listed twice", quoted(graph.value(input).name));
+      return runtime_error("graph input {} is listed twice", quote(graph.value(input).name));
     }
     is_input[static_cast<std::size_t>(input)] = true;
   }
@@ -105,11 +106,11 @@ Status check_values(const Graph& graph, const Links& links) {
   for (std::size_t i = 0; i < graph.value_capacity(); ++i) {
     const Value& value = graph.value(static_cast<ValueId>(i));
     if (value.id != static_cast<ValueId>(i)) {
-      return runtime_error("value {}: has id {} at index {}", quoted(value.name), value.id, i);
+      return runtime_error("value {}: has id {} at index {}", quote(value.name), value.id, i);
     }
     if (value.name.empty()) return runtime_error("value {} has no name", i);
     if (!names.insert(value.name).second) {
-      return runtime_error("value {}: the name is not unique", quoted(value.name));
+      return runtime_error("value {}: the name is not unique", quote(value.name));
     }
     LODE_CHECK_OK(check_value(graph, value, links, is_input));
   }
