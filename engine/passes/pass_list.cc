@@ -1,0 +1,91 @@
+// The portable passes in their order, and the loop that runs them.
+#include <algorithm>
+#include <array>
+
+#include "base/clock.h"
+#include "engine/graph/quote.h"
+#include "engine/passes/passes.h"
+
+namespace lode::engine {
+
+namespace {
+
+constexpr std::array kPasses = {
+    Pass{"eliminate_identity",
+         "drops copies; first, since they stand between nodes that later passes want side by side",
+         eliminate_identity},
+    Pass{"fold_constants",
+         "computes what no input can change; before the folds, whose constants old exporters reach "
+         "through Constant, Unsqueeze and Mul chains",
+         fold_constants},
+    Pass{"fold_scale",
+         "takes the scale layers of old exporters into Conv, Gemm and BatchNormalization; before "
+         "fold_batch_norm, which then finds Conv and BatchNormalization side by side",
+         fold_scale},
+    Pass{"fold_batch_norm",
+         "a BatchNormalization behind a Conv costs nothing once it is in the weights; before "
+         "fuse_activation, which wants the activation next to the Conv",
+         fold_batch_norm},
+    Pass{"fuse_activation",
+         "saves a pass over memory for each activation; behind the folds, since a fused node takes "
+         "no further map",
+         fuse_activation},
+    Pass{"dead_code",
+         "frees what the others left over; last, since each of them leaves constants behind",
+         dead_code},
+};
+
+const Pass* find_pass(std::string_view name) {
+  const auto found = std::find_if(kPasses.begin(), kPasses.end(),
+                                  [name](const Pass& pass) { return pass.name == name; });
+  return found == kPasses.end() ? nullptr : &*found;
+}
+
+Status check_name(std::string_view name) {
+  if (find_pass(name) != nullptr) return {};
+  std::string names;
+  for (const Pass& pass : kPasses) {
+    if (!names.empty()) names += ", ";
+    names += pass.name;
+  }
+  return usage_error("there is no pass {}, the passes are {}", quote(name), names);
+}
+
+Result<PassReport> run_pass(const Pass& pass, Graph& graph) {
+  const RealClock clock;
+  PassReport report;
+  report.name = pass.name;
+  const std::int64_t start_ns = clock.now_ns();
+  LODE_CHECK_OK(pass.run(graph, report));
+  report.duration_ns = clock.now_ns() - start_ns;
+  if (report.changes == 0) return report;
+  const Status verified = verify(graph);
+  if (!verified.ok()) {
+    return verified.error().within(fmt::format("the graph is broken by pass '{}'", pass.name));
+  }
+  return report;
+}
+
+}  // namespace
+
+std::span<const Pass> all_passes() {
+  return kPasses;
+}
+
+Result<std::vector<PassReport>> optimise(Graph& graph, const PassOptions& options) {
+  for (const std::string& name : options.disabled) LODE_CHECK_OK(check_name(name));
+  if (!options.stop_after.empty()) LODE_CHECK_OK(check_name(options.stop_after));
+  std::vector<PassReport> reports;
+  for (const Pass& pass : kPasses) {
+    const bool is_disabled = std::find(options.disabled.begin(), options.disabled.end(),
+                                       pass.name) != options.disabled.end();
+    if (!is_disabled) {
+      LODE_TRY(PassReport report, run_pass(pass, graph));
+      reports.push_back(std::move(report));
+    }
+    if (pass.name == options.stop_after) break;
+  }
+  return reports;
+}
+
+}  // namespace lode::engine

@@ -1,0 +1,26 @@
+// The passes' entry points, one a file; their order and reasons are in pass_list.cc.
+#pragma once
+
+#include "engine/passes/pass.h"
+
+namespace lode::engine {
+
+/// Removes Identity, and Dropout where it does nothing: in inference, with its mask unread.
+[[nodiscard]] Status eliminate_identity(Graph& graph, PassReport& report);
+
+/// Replaces nodes whose inputs are all constant by their results.
+[[nodiscard]] Status fold_constants(Graph& graph, PassReport& report);
+
+/// Folds Mul and Add by per-channel constants into the Conv, Gemm or BatchNormalization before.
+[[nodiscard]] Status fold_scale(Graph& graph, PassReport& report);
+
+/// Folds BatchNormalization into the Conv or Gemm before.
+[[nodiscard]] Status fold_batch_norm(Graph& graph, PassReport& report);
+
+/// Makes an activation an attribute of the Conv, Gemm or Add before (engine/ops/activation.h).
+[[nodiscard]] Status fuse_activation(Graph& graph, PassReport& report);
+
+/// Removes nodes that no output needs and frees constants that no node reads.
+[[nodiscard]] Status dead_code(Graph& graph, PassReport& report);
+
+}  // namespace lode::engine
