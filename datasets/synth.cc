@@ -20,7 +20,11 @@ struct Point {
   float y = 0;
 };
 using Rgb = std::array<float, kSynthChannels>;
-using Image = std::array<Rgb, kSynthSize * kSynthSize>;
+using Image = std::array<Rgb, std::size_t{kSynthSize} * kSynthSize>;
+
+std::size_t pixel_at(int x, int y) {
+  return static_cast<std::size_t>(y) * kSynthSize + static_cast<std::size_t>(x);
+}
 
 /// What varies within a class, each uniform in [0, 1): proportions, stripe count, phase.
 struct Traits {
@@ -229,7 +233,7 @@ void draw_shape(Image& image, Distance distance, const Traits& traits, const Pla
                        (d.y * place.axis.x - d.x * place.axis.y) / place.radius.y};
       const float coverage = 0.5F - distance(p, traits) * pixels_per_unit;
       if (coverage <= 0.0F) continue;
-      Rgb& pixel = image[static_cast<std::size_t>(y * kSynthSize + x)];
+      Rgb& pixel = image[pixel_at(x, y)];
       for (std::size_t i = 0; i < colour.size(); ++i) {
         pixel[i] = lerp(pixel[i], colour[i], std::min(coverage, 1.0F));
       }
@@ -248,7 +252,7 @@ Rgb draw_background(Rng& rng, Image& image) {
       const float u = (static_cast<float>(x) + 0.5F) / kSynthSize - 0.5F;
       const float v = (static_cast<float>(y) + 0.5F) / kSynthSize - 0.5F;
       const float along = u * axis.x + v * axis.y;
-      Rgb& pixel = image[static_cast<std::size_t>(y * kSynthSize + x)];
+      Rgb& pixel = image[pixel_at(x, y)];
       for (std::size_t i = 0; i < base.size(); ++i) pixel[i] = base[i] + slope[i] * along;
     }
   }
@@ -300,18 +304,18 @@ Placement draw_placement(Rng& rng) {
   return place;
 }
 
-/// Filters every line of `from` with [1 2 1]/4 into `to`; the border repeats. Strides in pixels.
-void blur_lines(const Image& from, Image& to, int stride_along, int stride_across) {
+/// Filters `from` with [1 2 1]/4 into `to`, along rows or along columns; the border repeats.
+void blur_lines(const Image& from, Image& to, bool along_rows) {
+  const auto pixel = [along_rows](int at, int line) {
+    const int inside = std::clamp(at, 0, kSynthSize - 1);
+    return along_rows ? pixel_at(inside, line) : pixel_at(line, inside);
+  };
   for (int line = 0; line < kSynthSize; ++line) {
     for (int at = 0; at < kSynthSize; ++at) {
-      const auto pixel = [&](int k) {
-        const int inside = std::clamp(k, 0, kSynthSize - 1);
-        return static_cast<std::size_t>(line * stride_across + inside * stride_along);
-      };
-      const Rgb& before = from[pixel(at - 1)];
-      const Rgb& here = from[pixel(at)];
-      const Rgb& after = from[pixel(at + 1)];
-      Rgb& out = to[pixel(at)];
+      const Rgb& before = from[pixel(at - 1, line)];
+      const Rgb& here = from[pixel(at, line)];
+      const Rgb& after = from[pixel(at + 1, line)];
+      Rgb& out = to[pixel(at, line)];
       for (std::size_t i = 0; i < out.size(); ++i) {
         out[i] = (before[i] + after[i]) * 0.25F + here[i] * 0.5F;
       }
@@ -321,8 +325,8 @@ void blur_lines(const Image& from, Image& to, int stride_along, int stride_acros
 
 void blur(Image& image) {
   Image rows;
-  blur_lines(image, rows, 1, kSynthSize);
-  blur_lines(rows, image, kSynthSize, 1);
+  blur_lines(image, rows, true);
+  blur_lines(rows, image, false);
 }
 
 /// Adds noise of deviation `sigma` and rounds to bytes. The noise is the sum of the four bytes of

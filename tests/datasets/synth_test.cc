@@ -101,6 +101,7 @@ TEST(Synth, ImagesUseTheWholeRangeOfEveryChannel) {
   std::array<int, kSynthChannels> lowest = {255, 255, 255};
   std::array<int, kSynthChannels> highest{};
   constexpr std::uint64_t kCount = 500;
+  constexpr auto kValues = static_cast<double>(kCount * kSynthSize * kSynthSize);
   for (std::uint64_t index = 0; index < kCount; ++index) {
     const Sample sample = draw(4, index);
     for (std::size_t i = 0; i < kBytes; ++i) {
@@ -113,7 +114,7 @@ TEST(Synth, ImagesUseTheWholeRangeOfEveryChannel) {
   for (std::size_t channel = 0; channel < kSynthChannels; ++channel) {
     EXPECT_EQ(lowest[channel], 0);
     EXPECT_EQ(highest[channel], 255);
-    EXPECT_NEAR(sum[channel] / (kCount * kBytes / kSynthChannels), 127.5, 10.0);
+    EXPECT_NEAR(sum[channel] / kValues, 127.5, 10.0);
   }
 }
 
