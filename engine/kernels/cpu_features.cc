@@ -1,0 +1,110 @@
+// CPUID says what the processor can do; XCR0 says which registers the system saves on a switch.
+// Only both together make a set usable.
+#include "engine/kernels/cpu_features.h"
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
+
+#include "base/assert.h"
+
+namespace lode::engine {
+
+namespace {
+
+#if defined(__x86_64__) || defined(__i386__)
+
+struct CpuidLeaf {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+};
+
+CpuidLeaf cpuid(unsigned leaf) {
+  CpuidLeaf registers;
+  // Leaves zeros where the processor does not know the leaf.
+  __get_cpuid_count(leaf, 0, &registers.eax, &registers.ebx, &registers.ecx, &registers.edx);
+  return registers;
+}
+
+bool has_bits(unsigned word, unsigned bits) {
+  return (word & bits) == bits;
+}
+
+/// XCR0, or 0 where the system has not enabled XGETBV.
+unsigned read_xcr0(const CpuidLeaf& leaf1) {
+  if (!has_bits(leaf1.ecx, bit_OSXSAVE)) return 0;
+  unsigned low = 0;
+  unsigned high = 0;
+  // By its name and not as the intrinsic: that one would need an -m flag on this file.
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
+Isa detect() {
+  constexpr unsigned kYmmState = 0x6;          // XCR0: SSE and AVX registers
+  constexpr unsigned kZmmState = 0xE6;         // and opmask, upper ZMM halves, ZMM16-31
+  constexpr unsigned kAvx512Vnni = 1U << 11U;  // leaf 7, ECX
+  const CpuidLeaf leaf1 = cpuid(1);
+  const CpuidLeaf leaf7 = cpuid(7);
+  const unsigned xcr0 = read_xcr0(leaf1);
+  if (!has_bits(xcr0, kYmmState) || !has_bits(leaf1.ecx, bit_AVX | bit_FMA | bit_F16C) ||
+      !has_bits(leaf7.ebx, bit_AVX2)) {
+    return Isa::kGeneric;
+  }
+  if (!has_bits(xcr0, kZmmState) ||
+      !has_bits(leaf7.ebx, bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL)) {
+    return Isa::kAvx2;
+  }
+  return has_bits(leaf7.ecx, kAvx512Vnni) ? Isa::kAvx512Vnni : Isa::kAvx512;
+}
+
+#else
+
+Isa detect() {
+  return Isa::kGeneric;
+}
+
+#endif
+
+}  // namespace
+
+std::string_view isa_name(Isa isa) {
+  switch (isa) {
+    case Isa::kGeneric:
+      return "generic";
+    case Isa::kAvx2:
+      return "avx2";
+    case Isa::kAvx512:
+      return "avx512";
+    case Isa::kAvx512Vnni:
+      return "avx512-vnni";
+  }
+  LODE_ASSERT(false);
+  return {};
+}
+
+std::optional<Isa> parse_isa(std::string_view name) {
+  for (const Isa isa : kAllIsas) {
+    if (isa_name(isa) == name) return isa;
+  }
+  return std::nullopt;
+}
+
+Isa best_isa() {
+  static const Isa best = detect();
+  return best;
+}
+
+std::string isa_names_up_to(Isa isa) {
+  std::string names;
+  for (const Isa each : kAllIsas) {
+    if (each > isa) break;
+    if (!names.empty()) names += ", ";
+    names += isa_name(each);
+  }
+  return names;
+}
+
+}  // namespace lode::engine

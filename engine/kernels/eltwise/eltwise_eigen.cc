@@ -1,0 +1,173 @@
+// The baseline elementwise kernels on packets.
+#include "engine/kernels/eltwise/eltwise.h"
+#include "engine/kernels/eltwise/rows.h"
+#include "engine/kernels/packet.h"
+
+namespace lode::engine {
+
+namespace {
+
+// ---- unary
+
+std::int64_t unary_task_count(const UnaryShape& shape) {
+  return cut_rows(1, shape.count).task_count();
+}
+
+void run_unary(const UnaryShape& shape, const UnaryArguments& arguments, std::int64_t task) {
+  const RowTask share = row_task(cut_rows(1, shape.count), task);
+  std::int64_t i = share.begin;
+  for (; i + kLanes <= share.end; i += kLanes) {
+    store(arguments.y + i, activate(arguments.activation, load(arguments.x + i)));
+  }
+  for (; i < share.end; ++i) {
+    arguments.y[i] = apply_activation(arguments.activation, arguments.x[i]);
+  }
+}
+
+// ---- binary
+
+struct Add {
+  static Packet of(const Packet& a, const Packet& b) { return add(a, b); }
+  static float of(float a, float b) { return a + b; }
+};
+struct Subtract {
+  static Packet of(const Packet& a, const Packet& b) { return subtract(a, b); }
+  static float of(float a, float b) { return a - b; }
+};
+struct Multiply {
+  static Packet of(const Packet& a, const Packet& b) { return multiply(a, b); }
+  static float of(float a, float b) { return a * b; }
+};
+struct Divide {
+  static Packet of(const Packet& a, const Packet& b) { return divide(a, b); }
+  static float of(float a, float b) { return a / b; }
+};
+
+/// `count` elements of one row; a stride of 0 repeats the first.
+template <typename Op>
+void combine_row(const BinaryArguments& row, std::int64_t count, std::int64_t a_stride,
+                 std::int64_t b_stride) {
+  const Packet first_a = broadcast(row.a[0]);
+  const Packet first_b = broadcast(row.b[0]);
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    const Packet a = a_stride == 0 ? first_a : load(row.a + i);
+    const Packet b = b_stride == 0 ? first_b : load(row.b + i);
+    store(row.y + i, activate(row.activation, Op::of(a, b)));
+  }
+  for (; i < count; ++i) {
+    row.y[i] = apply_activation(row.activation, Op::of(row.a[i * a_stride], row.b[i * b_stride]));
+  }
+}
+
+std::string_view refuse_unless_rows(const BinaryShape& shape) {
+  const std::size_t last = shape.rank - 1;
+  if (shape.a_stride[last] > 1 || shape.b_stride[last] > 1) return "an input's rows are strided";
+  return "";
+}
+
+template <bool kStrided, typename Op>
+void run_binary_op(const BinaryShape& shape, const BinaryArguments& arguments, std::int64_t task) {
+  const auto extents = std::span(shape.extent).first(shape.rank);
+  const std::int64_t inner = extents.back();
+  const std::int64_t a_stride = shape.a_stride[shape.rank - 1];
+  const std::int64_t b_stride = shape.b_stride[shape.rank - 1];
+  const RowTask share = row_task(cut_rows(outer_rows(extents), inner), task);
+  BinaryArguments row = arguments;
+  for (std::int64_t index = share.row_begin; index < share.row_end; ++index) {
+    row.a = arguments.a + row_offset(extents, shape.a_stride, index) + share.begin * a_stride;
+    row.b = arguments.b + row_offset(extents, shape.b_stride, index) + share.begin * b_stride;
+    row.y = arguments.y + index * inner + share.begin;
+    if constexpr (kStrided) {
+      for (std::int64_t i = 0; i < share.end - share.begin; ++i) {
+        row.y[i] =
+            apply_activation(row.activation, Op::of(row.a[i * a_stride], row.b[i * b_stride]));
+      }
+    } else if (share.begin < share.end) {
+      combine_row<Op>(row, share.end - share.begin, a_stride, b_stride);
+    }
+  }
+}
+
+std::int64_t binary_task_count(const BinaryShape& shape) {
+  const auto extents = std::span(shape.extent).first(shape.rank);
+  return cut_rows(outer_rows(extents), extents.back()).task_count();
+}
+
+template <bool kStrided>
+void run_binary(const BinaryShape& shape, const BinaryArguments& arguments, std::int64_t task) {
+  switch (shape.op) {
+    case BinaryOp::kAdd:
+      return run_binary_op<kStrided, Add>(shape, arguments, task);
+    case BinaryOp::kSubtract:
+      return run_binary_op<kStrided, Subtract>(shape, arguments, task);
+    case BinaryOp::kMultiply:
+      return run_binary_op<kStrided, Multiply>(shape, arguments, task);
+    case BinaryOp::kDivide:
+      return run_binary_op<kStrided, Divide>(shape, arguments, task);
+  }
+}
+
+// ---- affine
+
+/// Rows: [outer, channels] of `inner` elements each, or [outer] of `channels` when inner is 1.
+RowCut affine_cut(const AffineShape& shape) {
+  return shape.inner == 1 ? cut_rows(shape.outer, shape.channels)
+                          : cut_rows(shape.outer * shape.channels, shape.inner);
+}
+
+std::int64_t affine_task_count(const AffineShape& shape) {
+  return affine_cut(shape).task_count();
+}
+
+void run_affine(const AffineShape& shape, const AffineArguments& arguments, std::int64_t task) {
+  const RowCut cut = affine_cut(shape);
+  const RowTask share = row_task(cut, task);
+  const bool channels_inside = shape.inner == 1;
+  for (std::int64_t row = share.row_begin; row < share.row_end; ++row) {
+    const float* x = arguments.x + row * cut.inner;
+    float* y = arguments.y + row * cut.inner;
+    const std::int64_t c = channels_inside ? 0 : row % shape.channels;
+    const float* scale = arguments.scale + c;
+    const float* shift = arguments.shift + c;
+    const std::int64_t stride = channels_inside ? 1 : 0;
+    std::int64_t i = share.begin;
+    for (; i + kLanes <= share.end; i += kLanes) {
+      const Packet s = channels_inside ? load(scale + i) : broadcast(*scale);
+      const Packet t = channels_inside ? load(shift + i) : broadcast(*shift);
+      store(y + i, activate(arguments.activation, multiply_add(load(x + i), s, t)));
+    }
+    for (; i < share.end; ++i) {
+      y[i] = apply_activation(arguments.activation, x[i] * scale[i * stride] + shift[i * stride]);
+    }
+  }
+}
+
+}  // namespace
+
+const UnaryKernel eigen_f32_unary = {.name = "eigen_f32_unary",
+                                     .isa = Isa::kGeneric,
+                                     .strength = "dense, in vectors",
+                                     .task_count = unary_task_count,
+                                     .run = run_unary};
+
+const BinaryKernel eigen_f32_binary = {.name = "eigen_f32_binary",
+                                       .isa = Isa::kGeneric,
+                                       .strength = "rows dense or constant, in vectors",
+                                       .refuse = refuse_unless_rows,
+                                       .task_count = binary_task_count,
+                                       .run = run_binary<false>};
+
+const BinaryKernel generic_f32_binary_strided = {.name = "generic_f32_binary_strided",
+                                                 .isa = Isa::kGeneric,
+                                                 .strength = "any strides, element by element",
+                                                 .task_count = binary_task_count,
+                                                 .run = run_binary<true>};
+
+const AffineKernel eigen_f32_affine = {.name = "eigen_f32_affine",
+                                       .isa = Isa::kGeneric,
+                                       .strength = "dense, in vectors",
+                                       .task_count = affine_task_count,
+                                       .run = run_affine};
+
+}  // namespace lode::engine

@@ -1,0 +1,19 @@
+// The list of the family and the choice from it.
+#include "engine/kernels/pool/pool.h"
+
+namespace lode::engine {
+
+std::span<const PoolKernel* const> pool_kernels() {
+  static constexpr const PoolKernel* kList[] = {
+#define LODE_KERNEL(name) &name,
+#include "engine/kernels/pool/kernels.inc"
+#undef LODE_KERNEL
+  };
+  return kList;
+}
+
+Selection<PoolKernel> select_pool(const PoolShape& shape, Isa cap) {
+  return select_kernel(pool_kernels(), shape, cap);
+}
+
+}  // namespace lode::engine

@@ -1,0 +1,288 @@
+// Every convolution variant, depthwise ones included, against the reference at the edges of tiles:
+// odd channels, tails, paddings, dilations, groups, strides.
+#include "engine/kernels/conv/conv.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/kernels/dwconv/dwconv.h"
+#include "engine/kernels/gemm/gemm.h"
+#include "tests/engine/kernels/kernel_runner.h"
+
+namespace lode::engine {
+namespace {
+
+ConvShape square(std::int64_t size, std::int64_t in_c, std::int64_t out_c, std::int64_t kernel,
+                 std::int64_t stride, std::int64_t pad, std::int64_t groups = 1,
+                 std::int64_t dilation = 1, std::int64_t batch = 1) {
+  ConvShape shape;
+  shape.batch = batch;
+  shape.in_h = shape.in_w = size;
+  shape.in_c = in_c;
+  shape.out_c = out_c;
+  shape.kernel_h = shape.kernel_w = kernel;
+  shape.stride_h = shape.stride_w = stride;
+  shape.dilation_h = shape.dilation_w = dilation;
+  shape.pad_top = shape.pad_left = shape.pad_bottom = shape.pad_right = pad;
+  shape.groups = groups;
+  shape.out_h = shape.out_w = (size + 2 * pad - (kernel - 1) * dilation - 1) / stride + 1;
+  return shape;
+}
+
+ConvShape asymmetric() {
+  ConvShape shape;
+  shape.in_h = 9;
+  shape.in_w = 13;
+  shape.in_c = 5;
+  shape.out_c = 11;
+  shape.kernel_h = 2;
+  shape.kernel_w = 5;
+  shape.stride_h = 1;
+  shape.stride_w = 2;
+  shape.dilation_h = 3;
+  shape.pad_top = 2;
+  shape.pad_left = 1;
+  shape.pad_bottom = 0;
+  shape.pad_right = 3;
+  shape.out_h = (9 + 2 - 3 - 1) / 1 + 1;
+  shape.out_w = (13 + 4 - 4 - 1) / 2 + 1;
+  return shape;
+}
+
+std::vector<ConvShape> conv_shapes() {
+  std::vector<ConvShape> shapes = {
+      square(7, 3, 8, 3, 2, 1),
+      square(5, 16, 24, 1, 1, 0),
+      square(5, 7, 9, 1, 1, 0),
+      square(6, 7, 9, 1, 2, 0),
+      square(6, 4, 5, 1, 1, 1),
+      square(8, 8, 17, 3, 1, 1),
+      square(9, 5, 3, 5, 2, 2),
+      square(11, 4, 6, 3, 1, 2, 2, 2),
+      square(6, 12, 18, 3, 1, 1, 3),
+      square(6, 12, 24, 1, 1, 0, 4),
+      square(3, 600, 10, 1, 1, 0),
+      square(4, 70, 33, 3, 1, 1),
+      square(1, 2048, 3, 1, 1, 0),
+      square(20, 3, 1, 7, 3, 3),
+      square(2, 1, 1, 3, 1, 2),
+      square(4, 6, 6, 3, 1, 1, 6),
+      square(5, 16, 40, 1, 1, 0, 1, 1, 3),
+      asymmetric(),
+      square(3, 2, 4, 3, 1, 3),  // windows that lie in the padding alone
+  };
+  // Output pixels and channels on both sides of every tile.
+  for (const std::int64_t size : {1, 2, 3, 4, 5, 13, 14, 15}) {
+    shapes.push_back(square(size, 9, 15, 1, 1, 0));
+    shapes.push_back(square(size, 3, 16, 3, 1, 1));
+  }
+  for (std::int64_t channels = 1; channels <= 18; ++channels) {
+    shapes.push_back(square(3, channels, 19 - channels, 3, 1, 1));
+  }
+  return shapes;
+}
+
+std::vector<ConvShape> depthwise_shapes() {
+  std::vector<ConvShape> shapes;
+  for (const std::int64_t channels : {1, 2, 3, 4, 5, 8, 15, 16, 17, 19, 32, 35, 67}) {
+    for (const std::int64_t kernel : {1, 3, 5}) {
+      for (const std::int64_t stride : {1, 2}) {
+        shapes.push_back(square(7, channels, channels, kernel, stride, kernel / 2, channels));
+      }
+    }
+  }
+  shapes.push_back(square(9, 6, 6, 3, 1, 2, 6, 2));
+  shapes.push_back(square(2, 6, 6, 5, 1, 2, 6));
+  shapes.push_back(square(5, 21, 21, 3, 1, 0, 21, 1, 3));
+  shapes.push_back(square(40, 64, 64, 3, 2, 1, 64));
+  return shapes;
+}
+
+std::string describe(const ConvShape& s) {
+  return fmt::format("{}x{}x{}x{} -> {}x{}x{}, kernel {}x{}, groups {}", s.batch, s.in_h, s.in_w,
+                     s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w, s.groups);
+}
+
+struct Case {
+  std::vector<float> x;
+  std::vector<float> weights;
+  std::vector<float> bias;
+
+  explicit Case(const ConvShape& shape)
+      : x(random_floats(shape.batch * shape.in_h * shape.in_w * shape.in_c, "x")),
+        weights(random_floats(shape.out_c * shape.depth(), "weights")),
+        bias(random_floats(shape.out_c, "bias")) {}
+  [[nodiscard]] ConvWeights view(bool with_bias = true) const {
+    return {weights.data(), with_bias ? bias.data() : nullptr};
+  }
+};
+
+std::vector<float> reference(const ConvShape& shape, const Case& data, const ConvWeights& weights,
+                             const Activation& activation) {
+  std::vector<float> y(static_cast<std::size_t>(shape.batch * shape.out_pixels() * shape.out_c));
+  conv_reference(shape, weights, data.x.data(), activation, y.data());
+  return y;
+}
+
+/// sum |x||w| + |bias| of each output: what the tolerance is relative to.
+std::vector<float> scale_of(const ConvShape& shape, const Case& data) {
+  Case positive = data;
+  positive.x = magnitudes(positive.x);
+  positive.weights = magnitudes(positive.weights);
+  positive.bias = magnitudes(positive.bias);
+  return reference(shape, positive, positive.view(), Activation{});
+}
+
+std::vector<float> run_kernel(const ConvKernel& kernel, const ConvShape& shape, const Case& data,
+                              const ConvWeights& weights, const Activation& activation) {
+  const AlignedFloats packed = pack_weights(kernel, shape, weights);
+  GuardedOutput y(shape.batch * shape.out_pixels() * shape.out_c);
+  ConvArguments arguments;
+  arguments.x = data.x.data();
+  arguments.packed = packed.data();
+  arguments.y = y.data();
+  arguments.activation = activation;
+  run_all_tasks(kernel, shape, arguments);
+  EXPECT_TRUE(y.guards_intact());
+  return y.values();
+}
+
+bool takes(const ConvKernel& kernel, const ConvShape& shape) {
+  return kernel.isa <= best_isa() && (kernel.refuse == nullptr || kernel.refuse(shape).empty());
+}
+
+void check_family(std::span<const ConvKernel* const> kernels,
+                  const std::vector<ConvShape>& shapes) {
+  for (const ConvKernel* kernel : kernels) {
+    int taken = 0;
+    for (const ConvShape& shape : shapes) {
+      if (!takes(*kernel, shape)) continue;
+      ++taken;
+      SCOPED_TRACE(std::string(kernel->name) + " " + describe(shape));
+      const Case data(shape);
+      const auto got = run_kernel(*kernel, shape, data, data.view(), Activation{});
+      const auto want = reference(shape, data, data.view(), Activation{});
+      EXPECT_EQ(first_difference(got, want, scale_of(shape, data), gemm_tolerance(shape.depth())),
+                "");
+    }
+    EXPECT_TRUE(taken > 0 || kernel->isa > best_isa()) << kernel->name << " was never tested";
+  }
+}
+
+TEST(Conv, EveryVariantMatchesTheReference) {
+  check_family(conv_kernels(), conv_shapes());
+}
+
+TEST(DwConv, EveryVariantMatchesTheReference) {
+  check_family(dwconv_kernels(), depthwise_shapes());
+}
+
+void check_activations(std::span<const ConvKernel* const> kernels, const ConvShape& shape) {
+  const Case data(shape);
+  for (const ConvKernel* kernel : kernels) {
+    if (!takes(*kernel, shape)) continue;
+    for (const Activation& activation : all_activations()) {
+      for (const bool with_bias : {true, false}) {
+        SCOPED_TRACE(fmt::format("{} activation {} bias {}", kernel->name,
+                                 static_cast<int>(activation.kind), with_bias));
+        const auto got = run_kernel(*kernel, shape, data, data.view(with_bias), activation);
+        const auto want = reference(shape, data, data.view(with_bias), activation);
+        // No activation here is steeper than 1.5; a few rounding errors of its own.
+        EXPECT_EQ(first_difference(got, want, scale_of(shape, data),
+                                   1.5 * gemm_tolerance(shape.depth()) + 0x1p-21),
+                  "");
+      }
+    }
+  }
+}
+
+TEST(Conv, FusesBiasAndEveryActivation) {
+  check_activations(conv_kernels(), square(6, 10, 21, 3, 1, 1));
+  check_activations(conv_kernels(), square(5, 10, 21, 1, 1, 0));
+}
+
+TEST(DwConv, FusesBiasAndEveryActivation) {
+  check_activations(dwconv_kernels(), square(6, 23, 23, 3, 1, 1, 23));
+}
+
+void check_images_are_independent(std::span<const ConvKernel* const> kernels, ConvShape shape) {
+  constexpr std::int64_t kBatch = 3;
+  ConvShape batched = shape;
+  batched.batch = kBatch;
+  const Case data(batched);
+  for (const ConvKernel* kernel : kernels) {
+    if (!takes(*kernel, shape)) continue;
+    SCOPED_TRACE(kernel->name);
+    const auto together = run_kernel(*kernel, batched, data, data.view(), Activation{});
+    std::vector<float> alone;
+    const std::int64_t image = shape.in_h * shape.in_w * shape.in_c;
+    for (std::int64_t i = 0; i < kBatch; ++i) {
+      Case one = data;
+      one.x = {data.x.begin() + i * image, data.x.begin() + (i + 1) * image};
+      const auto y = run_kernel(*kernel, shape, one, one.view(), Activation{});
+      alone.insert(alone.end(), y.begin(), y.end());
+    }
+    EXPECT_TRUE(same_bits(together, alone));
+  }
+}
+
+TEST(Conv, AnImageDoesNotDependOnItsBatch) {
+  check_images_are_independent(conv_kernels(), square(7, 13, 21, 3, 1, 1));
+  check_images_are_independent(conv_kernels(), square(7, 13, 21, 1, 1, 0));
+  check_images_are_independent(conv_kernels(), square(15, 13, 21, 1, 2, 0));
+}
+
+TEST(DwConv, AnImageDoesNotDependOnItsBatch) {
+  check_images_are_independent(dwconv_kernels(), square(7, 13, 13, 3, 1, 1, 13));
+}
+
+TEST(Conv, APaddedTapAddsNothing) {
+  const ConvShape shape = square(3, 2, 4, 3, 1, 1);
+  Case data(shape);
+  std::fill(data.x.begin(), data.x.end(), 1.0F);
+  std::fill(data.weights.begin(), data.weights.end(), 1.0F);
+  for (const ConvKernel* kernel : conv_kernels()) {
+    if (!takes(*kernel, shape)) continue;
+    const auto y = run_kernel(*kernel, shape, data, data.view(false), Activation{});
+    EXPECT_EQ(y[0], 8.0F) << kernel->name;       // corner: 4 taps of 2 channels
+    EXPECT_EQ(y[4], 12.0F) << kernel->name;      // edge
+    EXPECT_EQ(y[4 * 4], 18.0F) << kernel->name;  // centre
+  }
+}
+
+TEST(Conv, SelectionIsAFunctionOfTheShapeAndSaysWhy) {
+  const auto pointwise = select_conv(square(7, 16, 16, 1, 1, 0), Isa::kGeneric);
+  EXPECT_EQ(pointwise.kernel->name, "eigen_f32_conv_1x1");
+  const auto padded = select_conv(square(7, 16, 16, 1, 1, 1), Isa::kGeneric);
+  EXPECT_EQ(padded.kernel->name, "eigen_f32_conv_im2col");
+  EXPECT_NE(padded.reason.find("not eigen_f32_conv_1x1: the input is padded"), std::string::npos)
+      << padded.reason;
+  for (const Isa isa : kAllIsas) {
+    const auto selected = select_conv(square(7, 3, 16, 3, 2, 1), isa);
+    ASSERT_NE(selected.kernel, nullptr);
+    EXPECT_LE(selected.kernel->isa, isa);
+  }
+}
+
+TEST(Conv, NamesAreUnique) {
+  std::vector<std::string_view> names;
+  for (const ConvKernel* kernel : conv_kernels()) names.push_back(kernel->name);
+  for (const ConvKernel* kernel : dwconv_kernels()) names.push_back(kernel->name);
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(std::adjacent_find(names.begin(), names.end()), names.end());
+}
+
+TEST(Conv, TapsInsideCountsWhatLiesInTheInput) {
+  const auto expect = [](TapRange range, std::int64_t begin, std::int64_t end) {
+    EXPECT_EQ(range.begin, begin);
+    EXPECT_EQ(range.end, end);
+  };
+  expect(taps_inside(0, 1, 3, 5), 0, 3);
+  expect(taps_inside(-1, 1, 3, 5), 1, 3);
+  expect(taps_inside(3, 1, 3, 5), 0, 2);
+  expect(taps_inside(-3, 2, 3, 5), 2, 3);
+  expect(taps_inside(5, 1, 3, 5), 0, 0);
+  EXPECT_EQ(taps_inside(-9, 2, 3, 5).begin, taps_inside(-9, 2, 3, 5).end);
+}
+
+}  // namespace
+}  // namespace lode::engine
