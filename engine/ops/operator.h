@@ -91,8 +91,8 @@ enum class LayoutRule : std::uint8_t {
 };
 
 struct OperatorDef {
-  std::string_view domain;  ///< "" is ai.onnx
-  std::string_view op_type;
+  std::string_view domain = "";  ///< "" is ai.onnx
+  std::string_view op_type = "";
   /// Versions of the operator set that are understood; others are refused at load by name.
   std::int64_t opset_min = 1;
   std::int64_t opset_max = 0;
@@ -106,6 +106,8 @@ struct OperatorDef {
   LayoutRule layout = LayoutRule::kPlain;
   /// The output is the first input's elements under another shape: no step at all.
   bool is_view = false;
+  /// The outputs' elements follow from the inputs' shapes alone: they are known before the run.
+  bool needs_shapes_only = false;
 };
 
 /// All operators, in one list (ops/registry.cc).
