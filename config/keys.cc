@@ -1,0 +1,499 @@
+#include "config/keys.h"
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <vector>
+
+#include "base/rng.h"
+#include "base/units.h"
+#include "config/presets.h"
+#include "config/values.h"
+
+namespace lode::config {
+namespace {
+
+using loadgen::Mode;
+using loadgen::Scenario;
+using loadgen::Settings;
+
+constexpr std::array kMultiStream = {Scenario::kMultiStream};
+constexpr std::array kServer = {Scenario::kServer};
+constexpr std::array kOffline = {Scenario::kOffline};
+constexpr std::array kLatencyBound = {Scenario::kSingleStream, Scenario::kMultiStream,
+                                      Scenario::kServer};
+constexpr std::array kAccuracy = {Mode::kAccuracy};
+constexpr std::array kEngine = {SutKind::kEngine};
+constexpr std::array kDelay = {SutKind::kDelay};
+
+constexpr std::array<std::string_view, 4> kScenarios = {"single-stream", "multi-stream", "server",
+                                                        "offline"};
+constexpr std::array<std::string_view, 2> kModes = {"performance", "accuracy"};
+constexpr std::array<std::string_view, 4> kPrecisions = {"fp32", "fp16", "int8-static",
+                                                         "int8-dynamic"};
+constexpr std::array<std::string_view, 3> kSuts = {"engine", "null", "delay"};
+constexpr std::array<std::string_view, 5> kIsas = {"best", "generic", "avx2", "avx512",
+                                                   "avx512-vnni"};
+constexpr std::array<std::string_view, 3> kStreamSeeds = {"qsl_seed", "sample_index_seed",
+                                                          "schedule_seed"};
+
+Status set_scenario(RunConfig& config, std::string_view text) {
+  std::string name;
+  LODE_CHECK_OK(read_choice(text, kScenarios, name));
+  if (name == "server") {
+    return usage_error(
+        "scenario 'server' is not available in this version; use single-stream, multi-stream or "
+        "offline");
+  }
+  config.settings.scenario = *loadgen::scenario_from_name(name);
+  return {};
+}
+
+Status set_mode(RunConfig& config, std::string_view text) {
+  std::string name;
+  LODE_CHECK_OK(read_choice(text, kModes, name));
+  config.settings.mode = *loadgen::mode_from_name(name);
+  return {};
+}
+
+Status set_precision(RunConfig& config, std::string_view text) {
+  std::string name;
+  LODE_CHECK_OK(read_choice(text, kPrecisions, name));
+  if (name != "fp32") {
+    return usage_error(
+        "precision '{}' is not available in this version; the engine runs fp32 models as fp32",
+        name);
+  }
+  config.precision = std::move(name);
+  return {};
+}
+
+Status set_sut(RunConfig& config, std::string_view text) {
+  if (text.starts_with("process:")) {
+    return usage_error("sut '{}' is not available in this version; use engine, null or delay",
+                       text);
+  }
+  std::string name;
+  LODE_CHECK_OK(read_choice(text, kSuts, name));
+  const auto at = std::find(kSuts.begin(), kSuts.end(), name) - kSuts.begin();
+  config.sut = static_cast<SutKind>(at);
+  return {};
+}
+
+Status set_preset(RunConfig& config, std::string_view text) {
+  std::vector<std::string_view> names;
+  for (const Preset& preset : all_presets()) names.push_back(preset.name);
+  return read_choice(text, names, config.preset);
+}
+
+/// Each stream's seed comes from the run's seed and the stream's name, so that no two coincide.
+Status set_seed(RunConfig& config, std::string_view text) {
+  std::uint64_t seed = 0;
+  LODE_CHECK_OK(read_count(text, 0, UINT64_MAX, seed));
+  const auto derive = [seed](std::string_view stream) {
+    Rng rng = make_rng(seed, stream);
+    const std::uint64_t high = rng();
+    return high << 32 | rng();
+  };
+  config.seed = seed;
+  config.settings.qsl_seed = derive("qsl_seed");
+  config.settings.sample_index_seed = derive("sample_index_seed");
+  config.settings.schedule_seed = derive("schedule_seed");
+  return {};
+}
+
+Status set_text(std::string& out, std::string_view text) {
+  if (text.empty()) return usage_error("the value is empty");
+  out = text;
+  return {};
+}
+
+constexpr std::uint64_t kMostWorkers = 1024;
+constexpr std::uint64_t kMostBatch = 65536;
+constexpr std::uint64_t kMostQueries = 1ULL << 40;
+
+/// The field that a member pointer of RunConfig, or of its settings, stands for.
+template <auto kMember, typename Config>
+auto& field(Config& config) {
+  if constexpr (std::is_invocable_v<decltype(kMember), RunConfig&>) {
+    return config.*kMember;
+  } else {
+    return config.settings.*kMember;
+  }
+}
+
+template <auto kMember, std::uint64_t kLow, std::uint64_t kHigh>
+Status set_count(RunConfig& config, std::string_view text) {
+  return read_count(text, kLow, kHigh, field<kMember>(config));
+}
+template <auto kMember>
+std::string count_text(const RunConfig& config) {
+  return std::to_string(field<kMember>(config));
+}
+
+template <auto kMember>
+Status set_duration(RunConfig& config, std::string_view text) {
+  return read_duration(text, field<kMember>(config));
+}
+template <auto kMember>
+std::string duration_text(const RunConfig& config) {
+  return format_duration_exact(field<kMember>(config));
+}
+
+template <auto kMember>
+Status set_path(RunConfig& config, std::string_view text) {
+  return read_path(text, field<kMember>(config));
+}
+template <auto kMember>
+std::string path_text(const RunConfig& config) {
+  return field<kMember>(config).string();
+}
+
+template <auto kMember>
+std::string optional_text(const RunConfig& config) {
+  const auto& value = field<kMember>(config);
+  return value.has_value() ? number_text(*value) : "";
+}
+
+Status set_target_qps(RunConfig& config, std::string_view text) {
+  return read_positive(text, config.target_qps.emplace());
+}
+
+Status set_expected_qps(RunConfig& config, std::string_view text) {
+  return read_positive(text, config.settings.offline_expected_qps);
+}
+std::string expected_qps_text(const RunConfig& config) {
+  const double qps = config.settings.offline_expected_qps;
+  return qps > 0 ? number_text(qps) : "";
+}
+
+Status set_accuracy_target(RunConfig& config, std::string_view text) {
+  return read_fraction(text, config.accuracy_target.emplace());
+}
+
+Status set_recorder_memory(RunConfig& config, std::string_view text) {
+  return read_bytes(text, config.settings.recorder_memory_bytes);
+}
+
+std::string cpus_text(const RunConfig& config) {
+  std::string text;
+  for (const int cpu : config.cpus) {
+    if (!text.empty()) text += ',';
+    text += std::to_string(cpu);
+  }
+  return text;
+}
+
+// What is measured.
+// clang-format off
+constexpr KeySpec kSubjectKeys[] = {
+    {.name = "preset", .type = ValueType::kText,
+     .doc = "a named set of values below the file: quick or mlperf-edge",
+     .set = set_preset,
+     .text = [](const RunConfig& c) { return c.preset; }},
+    {.name = "model", .type = ValueType::kPath, .doc = "the model, an ONNX file",
+     .set = set_path<&RunConfig::model>, .text = path_text<&RunConfig::model>},
+    {.name = "dataset", .type = ValueType::kPath,
+     .doc = "the samples, an HDF5 file made by lode dataset",
+     .set = set_path<&RunConfig::dataset>, .text = path_text<&RunConfig::dataset>},
+    {.name = "scenario", .type = ValueType::kChoice, .doc = "how queries arrive",
+     .choices = kScenarios, .set = set_scenario,
+     .text = [](const RunConfig& c) { return std::string(scenario_name(c.settings.scenario)); }},
+    {.name = "mode", .type = ValueType::kChoice,
+     .doc = "performance, or accuracy: every sample once, scored against its label",
+     .choices = kModes, .set = set_mode,
+     .text = [](const RunConfig& c) { return std::string(mode_name(c.settings.mode)); }},
+    {.name = "precision", .type = ValueType::kChoice,
+     .doc = "the precision the stored model must hold", .choices = kPrecisions,
+     .set = set_precision, .text = [](const RunConfig& c) { return c.precision; }},
+    {.name = "calibration", .type = ValueType::kPath,
+     .doc = "a dataset whose /calibration samples a quantizer may see; unused with fp32",
+     .set = set_path<&RunConfig::calibration>, .text = path_text<&RunConfig::calibration>},
+    {.name = "output", .type = ValueType::kPath,
+     .doc = "the run directory to make; absent or empty", .recorded = false,
+     .set = set_path<&RunConfig::output>, .text = path_text<&RunConfig::output>},
+};
+
+// What runs it.
+constexpr KeySpec kSutKeys[] = {
+    {.name = "sut", .type = ValueType::kChoice,
+     .doc = "system under test: the engine, null (answers at once) or delay (a stated latency)",
+     .choices = kSuts, .set = set_sut,
+     .text = [](const RunConfig& c) { return std::string(sut_name(c.sut)); }},
+    {.name = "delay", .type = ValueType::kText, .doc = "latency distribution of the delay SUT",
+     .applies = {{}, {}, kDelay},
+     .set = [](RunConfig& c, std::string_view t) { return set_text(c.delay, t); },
+     .text = [](const RunConfig& c) { return c.delay; }},
+    {.name = "batch", .type = ValueType::kCount, .doc = "most samples in one engine call",
+     .set = set_count<&RunConfig::batch, 1, kMostBatch>,
+     .text = count_text<&RunConfig::batch>},
+    {.name = "threads", .type = ValueType::kCount, .doc = "threads of each instance",
+     .applies = {{}, {}, kEngine},
+     .set = set_count<&RunConfig::threads, 1, kMostWorkers>,
+     .text = count_text<&RunConfig::threads>},
+    {.name = "instances", .type = ValueType::kCount, .doc = "engines that work side by side",
+     .applies = {{}, {}, kEngine},
+     .set = set_count<&RunConfig::instances, 1, kMostWorkers>,
+     .text = count_text<&RunConfig::instances>},
+    {.name = "isa", .type = ValueType::kChoice, .doc = "cap on the instruction set",
+     .choices = kIsas, .applies = {{}, {}, kEngine},
+     .set = [](RunConfig& c, std::string_view t) { return read_choice(t, kIsas, c.isa); },
+     .text = [](const RunConfig& c) { return c.isa; }},
+    {.name = "cpus", .type = ValueType::kCpuList,
+     .doc = "processors to pin the workers to; not set: not pinned", .applies = {{}, {}, kEngine},
+     .set = [](RunConfig& c, std::string_view t) { return read_cpu_list(t, c.cpus); },
+     .text = cpus_text},
+};
+
+// When it ends, and what makes it valid.
+constexpr KeySpec kRuleKeys[] = {
+    {.name = "min_duration", .type = ValueType::kDuration,
+     .doc = "performance mode: least time under load",
+     .set = set_duration<&Settings::min_duration_ns>,
+     .text = duration_text<&Settings::min_duration_ns>},
+    {.name = "max_duration", .type = ValueType::kDuration,
+     .doc = "stops issuing after this time; 0s: no limit",
+     .set = set_duration<&Settings::max_duration_ns>,
+     .text = duration_text<&Settings::max_duration_ns>},
+    {.name = "min_queries", .type = ValueType::kCount,
+     .doc = "performance mode: least queries (offline: samples)",
+     .set = set_count<&Settings::min_query_count, 1, kMostQueries>,
+     .text = count_text<&Settings::min_query_count>},
+    {.name = "max_queries", .type = ValueType::kCount,
+     .doc = "stops issuing after this many queries; 0: no limit",
+     .set = set_count<&Settings::max_query_count, 0, kMostQueries>,
+     .text = count_text<&Settings::max_query_count>},
+    {.name = "warmup", .type = ValueType::kCount,
+     .doc = "uncounted queries before the clock starts",
+     .set = set_count<&Settings::warmup_queries, 0, kMostQueries>,
+     .text = count_text<&Settings::warmup_queries>},
+    {.name = "target_qps", .type = ValueType::kNumber, .doc = "arrivals in queries/s",
+     .applies = {kServer, {}, {}},
+     .set = set_target_qps,
+     .text = optional_text<&RunConfig::target_qps>},
+    {.name = "target_latency", .type = ValueType::kDuration,
+     .doc = "the run is INVALID if the scenario's percentile is above; 0s: no limit",
+     .applies = {kLatencyBound, {}, {}},
+     .set = set_duration<&Settings::target_latency_ns>,
+     .text = duration_text<&Settings::target_latency_ns>},
+    {.name = "samples_per_query", .type = ValueType::kCount, .doc = "samples of each query",
+     .applies = {kMultiStream, {}, {}},
+     .set = set_count<&Settings::samples_per_query, 1, kMostBatch>,
+     .text = count_text<&Settings::samples_per_query>},
+    {.name = "expected_qps", .type = ValueType::kNumber,
+     .doc = "samples/s that size the one query; not set: measured during warm-up",
+     .applies = {kOffline, {}, {}},
+     .set = set_expected_qps,
+     .text = expected_qps_text},
+    {.name = "offline_min_samples", .type = ValueType::kCount,
+     .doc = "least samples of the one query",
+     .applies = {kOffline, {}, {}},
+     .set = set_count<&Settings::offline_min_samples, 0, kMostQueries>,
+     .text = count_text<&Settings::offline_min_samples>},
+    {.name = "accuracy_target", .type = ValueType::kFraction,
+     .doc = "least top-1 accuracy; exit code 4 below it", .applies = {{}, kAccuracy, {}},
+     .set = set_accuracy_target,
+     .text = optional_text<&RunConfig::accuracy_target>},
+};
+
+// How it is drawn and kept.
+constexpr KeySpec kDrawKeys[] = {
+    {.name = "performance_samples", .type = ValueType::kCount,
+     .doc = "samples held in memory at once; 0: as the dataset says",
+     .set = set_count<&Settings::performance_sample_count, 0, kMostQueries>,
+     .text = count_text<&Settings::performance_sample_count>},
+    {.name = "seed", .type = ValueType::kCount,
+     .doc = "one number from which the three seeds below derive; not set: those of MLPerf v6.1",
+     .also_sets = kStreamSeeds, .set = set_seed,
+     .text = [](const RunConfig& c) { return c.seed.has_value() ? std::to_string(*c.seed) : ""; }},
+    {.name = "qsl_seed", .type = ValueType::kCount, .doc = "seed of the loaded sets",
+     .set = set_count<&Settings::qsl_seed, 0, UINT64_MAX>,
+     .text = count_text<&Settings::qsl_seed>},
+    {.name = "sample_index_seed", .type = ValueType::kCount, .doc = "seed of the order of samples",
+     .set = set_count<&Settings::sample_index_seed, 0, UINT64_MAX>,
+     .text = count_text<&Settings::sample_index_seed>},
+    {.name = "schedule_seed", .type = ValueType::kCount, .doc = "seed of the arrivals",
+     .set = set_count<&Settings::schedule_seed, 0, UINT64_MAX>,
+     .text = count_text<&Settings::schedule_seed>},
+    {.name = "query_timeout", .type = ValueType::kDuration,
+     .doc = "a query without answer for so long ends the run as INVALID",
+     .set = set_duration<&Settings::query_timeout_ns>,
+     .text = duration_text<&Settings::query_timeout_ns>},
+    {.name = "recorder_memory", .type = ValueType::kBytes,
+     .doc = "most memory for recorded times; reaching it ends the run",
+     .set = set_recorder_memory,
+     .text = [](const RunConfig& c) { return bytes_text(c.settings.recorder_memory_bytes); }},
+};
+// clang-format on
+
+std::vector<KeySpec> join_keys() {
+  std::vector<KeySpec> keys;
+  const auto add = [&keys](std::span<const KeySpec> group) {
+    keys.insert(keys.end(), group.begin(), group.end());
+  };
+  add(kSubjectKeys);
+  add(kSutKeys);
+  add(kRuleKeys);
+  add(kDrawKeys);
+  return keys;
+}
+
+/// Levenshtein distance.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+template <typename T>
+bool lacks(std::span<const T> allowed, T value) {
+  return !allowed.empty() && std::find(allowed.begin(), allowed.end(), value) == allowed.end();
+}
+
+template <typename T, typename Name>
+std::string join_names(std::span<const T> values, Name name) {
+  std::vector<std::string_view> names;
+  for (const T value : values) names.push_back(name(value));
+  return join_choices(names);
+}
+
+}  // namespace
+
+std::string_view sut_name(SutKind kind) {
+  return kSuts[static_cast<std::size_t>(kind)];
+}
+
+std::string_view value_type_hint(ValueType type) {
+  switch (type) {
+    case ValueType::kText:
+      return "TEXT";
+    case ValueType::kPath:
+      return "PATH";
+    case ValueType::kChoice:
+      return "NAME";
+    case ValueType::kCount:
+      return "N";
+    case ValueType::kNumber:
+      return "NUMBER";
+    case ValueType::kFraction:
+      return "0..1";
+    case ValueType::kDuration:
+      return "TIME (10s, 15ms, 500us)";
+    case ValueType::kBytes:
+      return "SIZE (512MiB, 1GB)";
+    case ValueType::kCpuList:
+      return "LIST (0,1 or 0-3)";
+  }
+  return "";
+}
+
+std::span<const KeySpec> all_keys() {
+  static const std::vector<KeySpec> kKeys = join_keys();
+  return kKeys;
+}
+
+const KeySpec* find_key(std::string_view name) {
+  for (const KeySpec& key : all_keys()) {
+    if (key.name == name) return &key;
+  }
+  return nullptr;
+}
+
+std::string_view nearest(std::string_view name, std::span<const std::string_view> known) {
+  // A longer name than any of ours cannot be a slip of the keyboard; and the cost stays bounded.
+  constexpr std::size_t kLongest = 64;
+  if (name.size() > kLongest) return {};
+  std::string_view best;
+  std::size_t least = std::max<std::size_t>(2, name.size() / 3) + 1;
+  for (const std::string_view candidate : known) {
+    const std::size_t distance = edit_distance(name, candidate);
+    if (distance < least && distance < candidate.size()) {
+      least = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+std::string_view nearest_key(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const KeySpec& key : all_keys()) names.push_back(key.name);
+  return nearest(name, names);
+}
+
+std::string flag_name(std::string_view key) {
+  std::string name = "--";
+  name += key;
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+std::string environment_name(std::string_view key) {
+  std::string name = "LODE_SET_";
+  for (const char c : key) name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return name;
+}
+
+std::string why_meaningless(const KeySpec& key, const RunConfig& config) {
+  const auto reason = [](std::string_view kind, std::string_view name, const std::string& wanted) {
+    return fmt::format("means nothing {} {} (it is for {}); remove it", kind, name, wanted);
+  };
+  if (lacks(key.applies.scenarios, config.settings.scenario)) {
+    return reason("in scenario", scenario_name(config.settings.scenario),
+                  join_names(key.applies.scenarios, loadgen::scenario_name));
+  }
+  if (lacks(key.applies.modes, config.settings.mode)) {
+    return reason("in mode", mode_name(config.settings.mode),
+                  join_names(key.applies.modes, loadgen::mode_name));
+  }
+  if (lacks(key.applies.suts, config.sut)) {
+    return reason("with sut", sut_name(config.sut), join_names(key.applies.suts, sut_name));
+  }
+  return {};
+}
+
+std::string default_text(const KeySpec& key) {
+  return key.text(RunConfig{});
+}
+
+std::string applies_text(const KeySpec& key) {
+  std::string text;
+  const auto add = [&text](const std::string& part) {
+    if (!text.empty() && !part.empty()) text += "; ";
+    text += part;
+  };
+  add(join_names(key.applies.scenarios, loadgen::scenario_name));
+  if (!key.applies.modes.empty()) {
+    add(fmt::format("mode {}", join_names(key.applies.modes, loadgen::mode_name)));
+  }
+  if (!key.applies.suts.empty()) {
+    add(fmt::format("sut {}", join_names(key.applies.suts, sut_name)));
+  }
+  return text.empty() ? "all" : text;
+}
+
+std::string key_reference_markdown() {
+  std::string text =
+      "| key | value | default | for | meaning |\n"
+      "|---|---|---|---|---|\n";
+  for (const KeySpec& key : all_keys()) {
+    const std::string value =
+        key.choices.empty() ? std::string(value_type_hint(key.type)) : join_choices(key.choices);
+    const std::string standard = default_text(key);
+    text += fmt::format("| `{}` | {} | {} | {} | {} |\n", key.name, value,
+                        standard.empty() ? "not set" : fmt::format("`{}`", standard),
+                        applies_text(key), key.doc);
+  }
+  return text;
+}
+
+}  // namespace lode::config

@@ -1,0 +1,226 @@
+#include "config/resolve.h"
+
+#include <algorithm>
+#include <map>
+
+#include "base/file_io.h"
+#include "base/knobs.h"
+#include "config/keys.h"
+#include "config/presets.h"
+#include "config/yaml_file.h"
+
+namespace lode::config {
+namespace {
+
+struct Assignment {
+  const KeySpec* key = nullptr;
+  std::string text;
+  Source source;         ///< where the key stands
+  std::string value_at;  ///< where the value stands
+};
+
+Error unknown_key(std::string_view where, std::string_view name) {
+  const std::string_view near = nearest_key(name);
+  return usage_error(
+      "{}: unknown key '{}'; {}", where, name,
+      near.empty() ? "lode run --help lists them all" : fmt::format("did you mean '{}'?", near));
+}
+
+/// Collects one source's assignments in the table's order, so that a key which sets others (seed)
+/// comes before them.
+class Collector {
+ public:
+  Status add(std::string_view name, std::string text, Source source, std::string value_at) {
+    const KeySpec* key = find_key(name);
+    if (key == nullptr) return unknown_key(source.where, name);
+    for (const Assignment& earlier : current_) {
+      if (earlier.key != key) continue;
+      return usage_error("{}: {} is set twice (first by {}); keep one", source.where, name,
+                         earlier.source.where);
+    }
+    if (text.find('\0') != std::string::npos) {
+      return usage_error("{}: {}: the value holds a zero byte", value_at, name);
+    }
+    current_.push_back({key, std::move(text), std::move(source), std::move(value_at)});
+    return {};
+  }
+
+  void end_source() {
+    std::sort(current_.begin(), current_.end(),
+              [](const Assignment& a, const Assignment& b) { return a.key < b.key; });
+    std::move(current_.begin(), current_.end(), std::back_inserter(all_));
+    current_.clear();
+  }
+
+  [[nodiscard]] std::vector<Assignment>& all() { return all_; }
+
+ private:
+  std::vector<Assignment> current_;
+  std::vector<Assignment> all_;
+};
+
+Status add_yaml(Collector& collector, std::string_view text, std::string_view name, Origin origin,
+                std::string_view label) {
+  LODE_TRY(const std::vector<YamlEntry> entries, parse_flat_yaml(text, name));
+  for (const YamlEntry& entry : entries) {
+    const std::string where = label.empty() ? entry.key_at : std::string(label);
+    LODE_CHECK_OK(collector.add(entry.key, entry.value, {origin, where}, entry.value_at));
+  }
+  collector.end_source();
+  return {};
+}
+
+Status add_file(Collector& collector, const ConfigSources& sources) {
+  if (sources.file.has_value()) {
+    Result<std::string> text = read_file(*sources.file);
+    if (!text.ok()) return Error{ErrorKind::kUsage, text.error().message};
+    LODE_CHECK_OK(add_yaml(collector, *text, sources.file->string(), Origin::kFile, ""));
+  }
+  for (const NamedValue& stored : sources.stored) {
+    const std::string where = fmt::format("{}: config.{}", sources.stored_name, stored.key);
+    LODE_CHECK_OK(collector.add(stored.key, stored.value, {Origin::kFile, where}, where));
+  }
+  collector.end_source();
+  return {};
+}
+
+Status add_environment(Collector& collector, const ConfigSources& sources) {
+  for (const NamedValue& variable : sources.environment) {
+    const auto keys = all_keys();
+    const auto key = std::find_if(keys.begin(), keys.end(), [&](const KeySpec& each) {
+      return environment_name(each.name) == variable.key;
+    });
+    if (key == keys.end()) {
+      return usage_error("{}: no key has this name; unset it (lode run --help lists the keys)",
+                         variable.key);
+    }
+    LODE_CHECK_OK(collector.add(key->name, variable.value, {Origin::kEnvironment, variable.key},
+                                variable.key));
+  }
+  collector.end_source();
+  return {};
+}
+
+Status add_command_line(Collector& collector, const ConfigSources& sources) {
+  for (const std::string& set : sources.sets) {
+    const std::string where = fmt::format("--set {}", set);
+    const std::size_t equals = set.find('=');
+    if (equals == std::string::npos) return usage_error("{}: write --set KEY=VALUE", where);
+    LODE_CHECK_OK(
+        collector.add(set.substr(0, equals), set.substr(equals + 1), {Origin::kSet, where}, where));
+  }
+  collector.end_source();
+  for (const NamedValue& flag : sources.flags) {
+    const std::string where = flag_name(flag.key);
+    LODE_CHECK_OK(collector.add(flag.key, flag.value, {Origin::kFlag, where}, where));
+  }
+  collector.end_source();
+  return {};
+}
+
+/// The preset's own assignments, if any source names one.
+Status add_preset(Collector& collector, const std::vector<Assignment>& given) {
+  const KeySpec* preset_key = find_key("preset");
+  const auto chosen = std::find_if(given.rbegin(), given.rend(),
+                                   [&](const Assignment& each) { return each.key == preset_key; });
+  if (chosen == given.rend()) return {};
+  const Preset* preset = find_preset(chosen->text);
+  // An unknown name is reported when the value is read, in the words of every other value.
+  if (preset == nullptr) return {};
+  return add_yaml(collector, preset->yaml, fmt::format("preset {}", preset->name), Origin::kPreset,
+                  fmt::format("preset {}", preset->name));
+}
+
+Result<ResolvedConfig> apply(const std::vector<Assignment>& assignments) {
+  ResolvedConfig config;
+  std::map<std::string_view, Source> sources;
+  for (const Assignment& each : assignments) {
+    const Status read = each.key->set(config.values, each.text);
+    if (!read.ok()) {
+      return read.error().within(fmt::format("{}: {}", each.value_at, each.key->name));
+    }
+    sources[each.key->name] = each.source;
+    for (const std::string_view derived : each.key->also_sets) sources[derived] = each.source;
+  }
+  for (const KeySpec& key : all_keys()) {
+    const auto source = sources.find(key.name);
+    const std::string why = why_meaningless(key, config.values);
+    if (!why.empty()) {
+      const bool chosen = source != sources.end() && source->second.origin > Origin::kPreset;
+      if (chosen) return usage_error("{}: {} {}", source->second.where, key.name, why);
+      continue;
+    }
+    std::string text = key.text(config.values);
+    if (text.empty()) continue;
+    config.settings.push_back(
+        {key.name, std::move(text), source == sources.end() ? Source{} : source->second});
+  }
+  return config;
+}
+
+}  // namespace
+
+std::string ResolvedConfig::where(std::string_view key) const {
+  for (const Setting& setting : settings) {
+    if (setting.key != key) continue;
+    if (setting.source.origin == Origin::kDefault) break;
+    return setting.source.where;
+  }
+  return std::string(key);
+}
+
+std::vector<NamedValue> environment_settings() {
+  std::vector<NamedValue> values;
+  const auto keys = all_keys();
+  for (const std::string& name : settings_in_environment()) {
+    const auto key = std::find_if(keys.begin(), keys.end(), [&](const KeySpec& each) {
+      return environment_name(each.name) == name;
+    });
+    // A variable that is no key goes on with an empty value: resolve() refuses it by name.
+    std::string value;
+    if (key != keys.end()) value = read_setting_from_environment(key->name).value_or("");
+    values.push_back({name, std::move(value)});
+  }
+  return values;
+}
+
+Result<ResolvedConfig> resolve(const ConfigSources& sources) {
+  Collector given;
+  LODE_CHECK_OK(add_file(given, sources));
+  LODE_CHECK_OK(add_environment(given, sources));
+  LODE_CHECK_OK(add_command_line(given, sources));
+  Collector all;
+  LODE_CHECK_OK(add_preset(all, given.all()));
+  std::vector<Assignment> assignments = std::move(all.all());
+  std::move(given.all().begin(), given.all().end(), std::back_inserter(assignments));
+  return apply(assignments);
+}
+
+Status check_complete(const ResolvedConfig& config) {
+  const RunConfig& values = config.values;
+  if (values.output.empty()) return usage_error("no output directory given; add --output DIR");
+  if (values.sut == SutKind::kEngine) {
+    if (values.model.empty()) return usage_error("no model given; add --model FILE.onnx");
+    if (values.dataset.empty()) return usage_error("no dataset given; add --dataset FILE.h5");
+  } else if (values.settings.mode == loadgen::Mode::kAccuracy) {
+    return usage_error(
+        "{}: sut {} gives no outputs to score; use --mode performance or --sut engine",
+        config.where("sut"), sut_name(values.sut));
+  }
+  return {};
+}
+
+std::string effective_yaml(const ResolvedConfig& config) {
+  std::string text =
+      "# The configuration that this run was made with, and where each value came from.\n";
+  for (const Setting& setting : config.settings) {
+    if (!find_key(setting.key)->recorded) continue;
+    std::string origin = setting.source.where;
+    std::replace_if(
+        origin.begin(), origin.end(), [](char c) { return c >= 0 && c < ' '; }, ' ');
+    text += fmt::format("{}: {}  # {}\n", setting.key, yaml_scalar(setting.text), origin);
+  }
+  return text;
+}
+
+}  // namespace lode::config
