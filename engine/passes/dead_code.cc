@@ -1,3 +1,4 @@
+// What no output needs any more.
 #include <algorithm>
 
 #include "engine/passes/passes.h"

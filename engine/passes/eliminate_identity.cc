@@ -1,3 +1,4 @@
+// Copies out of the way: Identity, and Dropout where it is one.
 #include <algorithm>
 
 #include "engine/passes/passes.h"

@@ -1,3 +1,4 @@
+// BatchNormalization into the weights of the Conv or Gemm before it.
 #include <cmath>
 
 #include "engine/passes/channel_affine.h"

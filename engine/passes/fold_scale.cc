@@ -1,3 +1,4 @@
+// Scale layers, as old exporters write them behind a convolution, into the weights.
 #include "engine/passes/channel_affine.h"
 #include "engine/passes/passes.h"
 #include "engine/passes/rewrite.h"

@@ -1,3 +1,4 @@
+// Activations into the node before them, as attributes.
 #include <limits>
 
 #include "engine/ops/activation.h"

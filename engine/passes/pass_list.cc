@@ -1,6 +1,7 @@
 // The portable passes in their order, and the loop that runs them.
 #include <algorithm>
 #include <array>
+#include <new>
 
 #include "base/clock.h"
 #include "engine/graph/quote.h"
@@ -56,7 +57,11 @@ Result<PassReport> run_pass(const Pass& pass, Graph& graph) {
   PassReport report;
   report.name = pass.name;
   const std::int64_t start_ns = clock.now_ns();
-  LODE_CHECK_OK(pass.run(graph, report));
+  try {
+    LODE_CHECK_OK(pass.run(graph, report));
+  } catch (const std::bad_alloc&) {
+    return runtime_error("not enough memory for pass '{}'", pass.name);
+  }
   report.duration_ns = clock.now_ns() - start_ns;
   if (report.changes == 0) return report;
   const Status verified = verify(graph);
