@@ -120,9 +120,10 @@ Result<std::unique_ptr<Device>> Device::open_for_reading(const std::filesystem::
   return device;
 }
 
-Result<std::unique_ptr<Device>> Device::create(const std::filesystem::path& path) {
+Result<std::unique_ptr<Device>> Device::create(const std::filesystem::path& path,
+                                               std::string_view shown_as) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor < 0) return runtime_error("{}: cannot create: {}", path.string(), reason(errno));
+  if (descriptor < 0) return runtime_error("{}: cannot create: {}", shown_as, reason(errno));
   return std::unique_ptr<Device>(new Device(descriptor, true, 0));
 }
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -17,8 +18,9 @@ class Device {
  public:
   [[nodiscard]] static Result<std::unique_ptr<Device>> open_for_reading(
       const std::filesystem::path& path);
-  /// Truncates.
-  [[nodiscard]] static Result<std::unique_ptr<Device>> create(const std::filesystem::path& path);
+  /// Truncates. `shown_as` is the path in errors.
+  [[nodiscard]] static Result<std::unique_ptr<Device>> create(const std::filesystem::path& path,
+                                                              std::string_view shown_as);
 
   Device(const Device&) = delete;
   Device& operator=(const Device&) = delete;

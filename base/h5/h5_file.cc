@@ -281,10 +281,11 @@ Result<hid_t> File::Impl::dataset(std::string_view name) {
   return datasets.emplace(key, std::move(handle)).first->second.get();
 }
 
-bool plausible_size(const Device& device, std::uint64_t count, std::uint64_t size) {
+bool plausible_size(const Device& device, std::uint64_t count, std::uint64_t size, bool deflated) {
   constexpr std::uint64_t kDeflateRatioMax = 1032;
   std::uint64_t bytes = 0;
-  return !__builtin_mul_overflow(count, size, &bytes) && bytes / kDeflateRatioMax <= device.size();
+  if (__builtin_mul_overflow(count, size, &bytes)) return false;
+  return bytes / (deflated ? kDeflateRatioMax : 1) <= device.size();
 }
 
 File::File(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -306,12 +307,13 @@ Result<File> File::open(const std::filesystem::path& path) {
   return File(std::move(impl));
 }
 
-Result<File> File::create(const std::filesystem::path& path) {
+Result<File> File::create(const std::filesystem::path& path,
+                          const std::filesystem::path& shown_as) {
   prepare_library();
   auto impl = std::make_unique<Impl>();
-  impl->path = path.string();
+  impl->path = shown_as.empty() ? path.string() : shown_as.string();
   impl->writable = true;
-  LODE_TRY(impl->device, Device::create(path));
+  LODE_TRY(impl->device, Device::create(path, impl->path));
   const ListHandle access(H5Pcreate(H5P_FILE_ACCESS));
   // The newer format has checksums on its own structures too.
   if (!access.ok() || !impl->device->attach_to(access.get()) ||
@@ -342,6 +344,13 @@ Result<DatasetInfo> File::info(std::string_view name) const {
   LODE_TRY(const hid_t dataset, impl_->dataset(name));
   Result<DatasetInfo> info = read_info(dataset);
   if (!info.ok()) return impl_->error(name, info.error().message);
+  // What is being written may well be larger than what is there of it.
+  if (!impl_->writable &&
+      !plausible_size(*impl_->device, static_cast<std::uint64_t>(info->shape.element_count()),
+                      dtype_size(info->dtype), info->deflate > 0)) {
+    return impl_->error(name, fmt::format("{} {} are more than the file can hold: it is damaged",
+                                          info->shape.to_string(), dtype_name(info->dtype)));
+  }
   return info;
 }
 

@@ -35,8 +35,9 @@ struct DatasetInfo {
 class File {
  public:
   [[nodiscard]] static Result<File> open(const std::filesystem::path& path);
-  /// Truncates.
-  [[nodiscard]] static Result<File> create(const std::filesystem::path& path);
+  /// Truncates. `shown_as`: the path in errors, where `path` is a temporary name for it.
+  [[nodiscard]] static Result<File> create(const std::filesystem::path& path,
+                                           const std::filesystem::path& shown_as = {});
 
   File(File&& other) noexcept;
   File& operator=(File&& other) noexcept;
@@ -47,6 +48,8 @@ class File {
   [[nodiscard]] Status close();
 
   [[nodiscard]] bool has(std::string_view name) const;
+  /// In a file opened for reading, extents beyond what the file can hold are an error, so that a
+  /// caller may allocate by them.
   [[nodiscard]] Result<DatasetInfo> info(std::string_view name) const;
 
   /// Creates an empty dataset (and the groups of its path); unlimited in extent 0 if it is 0.

@@ -35,8 +35,9 @@ struct File::Impl {
   [[nodiscard]] Result<hid_t> dataset(std::string_view name);
 };
 
-/// How much a dataset may unpack to, in bytes, from what the file holds of it: deflate makes at
-/// most 1032 bytes of one. Guards allocations against the extents of a damaged file.
-[[nodiscard]] bool plausible_size(const Device& device, std::uint64_t count, std::uint64_t size);
+/// Whether `count` elements of `size` bytes may be in the file: deflate makes at most 1032 bytes of
+/// one. Guards allocations against the extents of a damaged file.
+[[nodiscard]] bool plausible_size(const Device& device, std::uint64_t count, std::uint64_t size,
+                                  bool deflated);
 
 }  // namespace lode::h5

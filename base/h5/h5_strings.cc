@@ -151,7 +151,7 @@ Result<std::vector<std::string>> File::read_strings(std::string_view name) const
   }
   const bool variable = H5Tis_variable_str(type.get()) > 0;
   const std::size_t size = H5Tget_size(type.get());
-  if (!plausible_size(*impl_->device, count, size)) {
+  if (!plausible_size(*impl_->device, count, size, true)) {
     return impl_->error(
         name, fmt::format("{} strings of {} bytes are more than the file can hold", count, size));
   }
