@@ -34,6 +34,10 @@ class Clock {
   /// this clock has none (the real one): the caller then needs a thread of its own.
   virtual bool call_at(std::int64_t time_ns, std::function<void()> action) = 0;
 
+  /// True if time moves by calls alone: such a clock is for one thread, and no helper thread may
+  /// wait for it or read it.
+  [[nodiscard]] virtual bool is_simulated() const = 0;
+
   /// A deadline that is never reached.
   static constexpr std::int64_t kNever = INT64_MAX;
 };
@@ -51,6 +55,7 @@ class RealClock final : public Clock {
                 std::int64_t deadline_ns) override;
   void notify(const std::atomic<std::uint64_t>& counter) override;
   bool call_at(std::int64_t time_ns, std::function<void()> action) override;
+  [[nodiscard]] bool is_simulated() const override { return false; }
 
  private:
   std::int64_t spin_ns_;
@@ -72,6 +77,7 @@ class ManualClock final : public Clock {
                 std::int64_t deadline_ns) override;
   void notify(const std::atomic<std::uint64_t>&) override {}
   bool call_at(std::int64_t time_ns, std::function<void()> action) override;
+  [[nodiscard]] bool is_simulated() const override { return true; }
 
   /// Moves the clock on, without running events: the time that a call on this thread took.
   void advance_ns(std::int64_t duration_ns) { now_ns_ += duration_ns; }

@@ -5,6 +5,8 @@
 #include <optional>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace lode::loadgen {
 
 enum class Scenario : std::uint8_t { kSingleStream, kMultiStream, kServer, kOffline };
@@ -23,7 +25,8 @@ struct Settings {
   /// Performance mode stops once both are reached (offline sizes its one query by them).
   std::int64_t min_duration_ns = 10'000'000'000;
   std::uint64_t min_query_count = 100;
-  /// 0: no limit. Either ends the issuing; honoured in every scenario.
+  /// 0: no limit. Either ends the issuing; honoured in every scenario. Offline counts samples for
+  /// queries here and in min_query_count, and does not wait for samples beyond max_duration.
   std::int64_t max_duration_ns = 0;
   std::uint64_t max_query_count = 0;
 
@@ -50,5 +53,10 @@ struct Settings {
   /// Most memory for the recorder's chunks; reaching it ends the run with that reason.
   std::uint64_t recorder_memory_bytes = 1ULL << 30;
 };
+
+/// Usage errors, each naming the key: a value out of range, limits that contradict each other, a
+/// key that means nothing in this scenario. Whether the scenario exists in this build is
+/// run_test()'s to say.
+[[nodiscard]] Status validate(const Settings& settings);
 
 }  // namespace lode::loadgen

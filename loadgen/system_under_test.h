@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "datasets/sample_library.h"
@@ -37,8 +38,11 @@ class CompletionSink {
 
 /// What a SUT is told before a test.
 struct TestPlan {
-  std::uint64_t samples_per_query_max = 1;  ///< the largest query that will be issued
-  bool wants_outputs = false;               ///< accuracy mode: responses carry `data`
+  std::uint64_t samples_per_query_max = 1;  ///< the largest query known before the warm-up
+  /// The sizes of the queries, ascending. Offline's in performance mode is not known before the
+  /// warm-up and not among them; it is a multiple of samples_in_flight(), unless limits cut it.
+  std::vector<std::uint64_t> query_sizes;
+  bool wants_outputs = false;  ///< accuracy mode: responses carry `data`
 };
 
 /// Answers queries. Life of a test: start, issue..., flush, stop. start() and stop() are outside
@@ -51,6 +55,9 @@ class SystemUnderTest {
   virtual ~SystemUnderTest() = default;
 
   [[nodiscard]] virtual const std::string& name() const = 0;
+
+  /// Samples that keep all of it busy at once (batch x instances), from before start() on.
+  [[nodiscard]] virtual std::uint64_t samples_in_flight() const { return 1; }
 
   /// Gets everything ready (plans, threads) for queries of `plan`; answers go to `sink`, which
   /// outlives stop().

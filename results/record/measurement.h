@@ -62,6 +62,9 @@ struct Measurement {
   Verdict verdict;
   bool interrupted = false;
   std::uint64_t warmup_queries = 0;  ///< done and not counted
+  /// Offline, performance mode: the samples/s that sized the query, given or measured during the
+  /// warm-up; otherwise 0.
+  double expected_qps = 0.0;
   std::string early_stopping = "not applied";
 };
 

@@ -1,0 +1,24 @@
+// From raw times to the figures of a record.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "results/record/measurement.h"
+
+namespace lode::loadgen {
+
+/// 0.9 -> "p90", 0.999 -> "p99_9".
+[[nodiscard]] std::string percentile_name(double p);
+
+/// Latency is completed - scheduled, service completed - issued, over the queries answered; the
+/// duration is from the first scheduled time to the last answer of any sample, and the throughput
+/// the samples answered in it.
+/// issue_lag is what the generator itself added to each issued query: in a closed loop, from the
+/// previous query's completion to the issue (the first query: from its scheduled time), otherwise
+/// from the scheduled time to the issue.
+/// The headline is latency at `percentile` (pXX_latency), or without one the throughput.
+[[nodiscard]] record::Metrics compute_metrics(const record::RawTimes& raw, bool is_closed_loop,
+                                              std::optional<double> percentile);
+
+}  // namespace lode::loadgen

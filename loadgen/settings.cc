@@ -1,0 +1,140 @@
+#include "loadgen/settings.h"
+
+#include <array>
+#include <utility>
+
+#include "base/units.h"
+
+namespace lode::loadgen {
+namespace {
+
+constexpr std::array<std::pair<Scenario, std::string_view>, 4> kScenarios = {{
+    {Scenario::kSingleStream, "single-stream"},
+    {Scenario::kMultiStream, "multi-stream"},
+    {Scenario::kServer, "server"},
+    {Scenario::kOffline, "offline"},
+}};
+
+constexpr std::array<std::pair<Mode, std::string_view>, 2> kModes = {{
+    {Mode::kPerformance, "performance"},
+    {Mode::kAccuracy, "accuracy"},
+}};
+
+constexpr std::uint64_t kSamplesPerQueryMax = 1U << 20;
+constexpr std::uint64_t kRecorderMemoryMin = 16ULL << 20;
+
+template <typename Names, typename Key>
+std::string_view name_of(const Names& names, Key key) {
+  for (const auto& [value, name] : names) {
+    if (value == key) return name;
+  }
+  LODE_ASSERT(false);
+  return {};
+}
+
+template <typename Names>
+auto value_of(const Names& names, std::string_view wanted) {
+  std::optional<typename Names::value_type::first_type> found;
+  for (const auto& [value, name] : names) {
+    if (name == wanted) found = value;
+  }
+  return found;
+}
+
+Status validate_limits(const Settings& settings) {
+  if (settings.min_duration_ns < 0 || settings.max_duration_ns < 0) {
+    return usage_error("min_duration and max_duration: a duration cannot be negative");
+  }
+  if (settings.min_query_count == 0) {
+    return usage_error("min_queries is 0; use at least 1");
+  }
+  if (settings.max_duration_ns != 0 && settings.max_duration_ns < settings.min_duration_ns) {
+    return usage_error("max_duration {} is below min_duration {}; raise the one or lower the other",
+                       format_duration_exact(settings.max_duration_ns),
+                       format_duration_exact(settings.min_duration_ns));
+  }
+  if (settings.max_query_count != 0 && settings.max_query_count < settings.min_query_count) {
+    return usage_error("max_queries {} is below min_queries {}; raise the one or lower the other",
+                       settings.max_query_count, settings.min_query_count);
+  }
+  if (settings.query_timeout_ns <= 0) {
+    return usage_error("query_timeout must be above 0");
+  }
+  if (settings.recorder_memory_bytes < kRecorderMemoryMin) {
+    return usage_error("recorder_memory {} is too little; use at least {}",
+                       format_bytes(settings.recorder_memory_bytes),
+                       format_bytes(kRecorderMemoryMin));
+  }
+  return {};
+}
+
+Status validate_latency_target(const Settings& settings) {
+  const double p = settings.target_percentile;
+  if (!(p >= 0.0 && p < 1.0)) {
+    return usage_error("target_percentile {} is out of range; use a fraction above 0 and below 1",
+                       p);
+  }
+  if (settings.target_latency_ns < 0) {
+    return usage_error("target_latency: a duration cannot be negative");
+  }
+  if (settings.scenario != Scenario::kOffline) return {};
+  if (settings.target_latency_ns != 0) {
+    return usage_error("target_latency means nothing in offline, which is judged by throughput");
+  }
+  if (p != 0.0) {
+    return usage_error("target_percentile means nothing in offline, which is judged by throughput");
+  }
+  return {};
+}
+
+Status validate_query_size(const Settings& settings) {
+  if (settings.samples_per_query == 0 || settings.samples_per_query > kSamplesPerQueryMax) {
+    return usage_error("samples_per_query {} is out of range; use 1 to {}",
+                       settings.samples_per_query, kSamplesPerQueryMax);
+  }
+  if (!(settings.offline_expected_qps >= 0.0)) {
+    return usage_error("expected_qps {} is out of range; use a rate above 0, or 0 to measure it",
+                       settings.offline_expected_qps);
+  }
+  if (settings.scenario == Scenario::kOffline) {
+    const std::uint64_t limit = settings.max_query_count;
+    if (limit == 0 || settings.offline_min_samples <= limit) return {};
+    return usage_error("max_queries {} is below min_samples {}; raise the one or lower the other",
+                       limit, settings.offline_min_samples);
+  }
+  if (settings.offline_expected_qps != 0.0) {
+    return usage_error("expected_qps means nothing in {}; it sizes offline's query",
+                       scenario_name(settings.scenario));
+  }
+  if (settings.offline_min_samples != 0) {
+    return usage_error("min_samples means nothing in {}; it sizes offline's query",
+                       scenario_name(settings.scenario));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string_view scenario_name(Scenario scenario) {
+  return name_of(kScenarios, scenario);
+}
+
+std::optional<Scenario> scenario_from_name(std::string_view name) {
+  return value_of(kScenarios, name);
+}
+
+std::string_view mode_name(Mode mode) {
+  return name_of(kModes, mode);
+}
+
+std::optional<Mode> mode_from_name(std::string_view name) {
+  return value_of(kModes, name);
+}
+
+Status validate(const Settings& settings) {
+  LODE_CHECK_OK(validate_limits(settings));
+  LODE_CHECK_OK(validate_latency_target(settings));
+  return validate_query_size(settings);
+}
+
+}  // namespace lode::loadgen

@@ -1,0 +1,38 @@
+// Whether a test counts: a list of rules, each of which names what it saw, its limit, and the one
+// thing to do about it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "base/result.h"
+#include "loadgen/issuer.h"
+#include "loadgen/settings.h"
+#include "results/record/measurement.h"
+
+namespace lode::loadgen {
+
+/// What the rules look at.
+struct Outcome {
+  const Settings& settings;
+  const record::Metrics& metrics;
+  EndCause end = EndCause::kCompleted;
+  bool is_closed_loop = true;
+  std::optional<double> percentile;  ///< that target_latency is a limit on
+  std::optional<Error> failure;      ///< of the SUT
+  std::uint64_t issued_samples = 0;
+  std::uint64_t library_samples = 0;  ///< that accuracy mode has to visit
+  std::uint64_t duplicates = 0;       ///< second answers to a sample
+  std::uint64_t unknown = 0;          ///< answers to samples that were never issued
+  std::uint64_t late = 0;             ///< answers after the end
+};
+
+/// Applies all rules. Names of the rules: interrupted, sut_failure, query_timeout, recorder_memory,
+/// max_duration, unanswered, duplicates, unknown_ids, late_answers, min_duration, min_queries,
+/// accuracy_coverage, target_latency, issue_lag.
+[[nodiscard]] record::Verdict judge(const Outcome& outcome);
+
+/// The most issue lag that a closed loop may have at p99: max(10 us, 1% of the median latency).
+[[nodiscard]] std::int64_t issue_lag_limit_ns(std::int64_t median_latency_ns);
+
+}  // namespace lode::loadgen
