@@ -1,0 +1,180 @@
+// Record -> result.json.
+#include <nlohmann/json.hpp>
+
+#include <cmath>
+
+#include "base/assert.h"
+#include "results/record/record.h"
+
+namespace lode::record {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// JSON has no NaN and no infinity: a figure that is one is a bug of ours.
+double finite(double value) {
+  LODE_ASSERT(std::isfinite(value));
+  return value;
+}
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
+}
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  if (!value.has_value()) return Json();
+  if constexpr (std::is_same_v<T, double>) {
+    return finite(*value);
+  } else {
+    return *value;
+  }
+}
+
+Json config_json(const std::vector<ConfigEntry>& config) {
+  Json json = Json::object();
+  for (const ConfigEntry& entry : config) {
+    std::visit([&](const auto& value) { json[entry.key] = value; }, entry.value);
+  }
+  return json;
+}
+
+Json config_from_json(const std::vector<ConfigEntry>& config) {
+  Json json = Json::object();
+  for (const ConfigEntry& entry : config) json[entry.key] = entry.from;
+  return json;
+}
+
+Json system_json(const SystemInfo& system, const BuildInfo& build) {
+  return {
+      {"cpu", text_or_null(system.cpu_model)},
+      {"architecture", system.architecture},
+      {"isa", system.isa},
+      {"cores", or_null(system.logical_cpus)},
+      {"physical_cores", or_null(system.physical_cores)},
+      {"affinity", system.affinity},
+      {"memory_bytes", or_null(system.memory_total_bytes)},
+      {"memory_available_bytes", or_null(system.memory_available_bytes)},
+      {"kernel", system.kernel},
+      {"os", text_or_null(system.os)},
+      {"governor", system.governors.empty() ? Json() : Json(system.governors)},
+      {"turbo", or_null(system.turbo)},
+      {"smt", or_null(system.smt)},
+      {"transparent_hugepages", text_or_null(system.transparent_hugepages)},
+      {"clock_source", text_or_null(system.clock_source)},
+      {"hypervisor", or_null(system.hypervisor)},
+      {"load_1min", or_null(system.load_1min)},
+      {"cgroup_cpus", or_null(system.cgroup_cpus)},
+      {"cgroup_memory_bytes", or_null(system.cgroup_memory_bytes)},
+      {"lode",
+       {{"version", build.version},
+        {"commit", build.commit},
+        {"compiler", build.compiler},
+        {"build_type", build.build_type}}},
+  };
+}
+
+Json model_json(const std::optional<ModelInfo>& model) {
+  if (!model.has_value()) return Json();
+  return {{"path", model->path},
+          {"sha256", model->sha256},
+          {"precision", model->precision},
+          {"file_bytes", model->file_bytes},
+          {"weight_bytes", model->weight_bytes},
+          {"isa", model->isa}};
+}
+
+Json dataset_json(const std::optional<DatasetInfo>& dataset) {
+  if (!dataset.has_value()) return Json();
+  return {{"path", dataset->path}, {"sha256", dataset->sha256}, {"samples", dataset->samples}};
+}
+
+Json verdict_json(const Verdict& verdict) {
+  Json reasons = Json::array();
+  for (const Reason& reason : verdict.reasons) {
+    reasons.push_back({{"rule", reason.rule},
+                       {"value", reason.value},
+                       {"limit", reason.limit},
+                       {"advice", reason.advice}});
+  }
+  return {{"valid", verdict.valid}, {"reasons", std::move(reasons)}};
+}
+
+Json distribution_json(const std::optional<Distribution>& distribution) {
+  if (!distribution.has_value()) return Json();
+  const Distribution& d = *distribution;
+  return {{"min", d.min}, {"mean", d.mean}, {"p50", d.p50},     {"p90", d.p90}, {"p95", d.p95},
+          {"p97", d.p97}, {"p99", d.p99},   {"p99_9", d.p99_9}, {"max", d.max}};
+}
+
+Json metrics_json(const Record& record) {
+  const Metrics& metrics = record.metrics;
+  Json json = {
+      {"headline",
+       {{"name", metrics.headline.name},
+        {"value", finite(metrics.headline.value)},
+        {"unit", metrics.headline.unit}}},
+      {"queries", metrics.queries},
+      {"samples", metrics.samples},
+      {"duration_ns", metrics.duration_ns},
+      {"throughput_samples_per_s", finite(metrics.throughput_samples_per_s)},
+      {"latency_ns", distribution_json(metrics.latency_ns)},
+      {"service_ns", distribution_json(metrics.service_ns)},
+      {"issue_lag_ns", distribution_json(metrics.issue_lag_ns)},
+      {"early_stopping", {{"applied", false}, {"note", record.early_stopping}}},
+      {"warmup_queries", record.warmup_queries},
+  };
+  if (record.expected_qps > 0) json["expected_qps"] = finite(record.expected_qps);
+  return json;
+}
+
+Json accuracy_json(const std::optional<Accuracy>& accuracy) {
+  if (!accuracy.has_value()) return Json();
+  return {{"samples", accuracy->samples},
+          {"top1", finite(accuracy->top1)},
+          {"top5", finite(accuracy->top5)},
+          {"top1_correct", accuracy->top1_correct},
+          {"top5_correct", accuracy->top5_correct},
+          {"agreement_fp32", or_null(accuracy->agreement_fp32)},
+          {"calibration_seen", accuracy->calibration_seen},
+          {"target_top1", or_null(accuracy->target_top1)}};
+}
+
+Json resources_json(const Resources& resources) {
+  return {{"peak_rss_bytes", resources.peak_rss_bytes},
+          {"cpu_seconds", finite(resources.cpu_seconds)},
+          {"user_seconds", finite(resources.user_seconds)},
+          {"system_seconds", finite(resources.system_seconds)},
+          {"minor_page_faults", resources.minor_page_faults},
+          {"major_page_faults", resources.major_page_faults},
+          {"voluntary_context_switches", resources.voluntary_context_switches},
+          {"involuntary_context_switches", resources.involuntary_context_switches}};
+}
+
+}  // namespace
+
+std::string to_json(const Record& record) {
+  LODE_ASSERT(record.verdict.valid == record.verdict.reasons.empty());
+  const Json json = {
+      {"schema", kRunSchema},
+      {"id", record.id},
+      {"started_at", record.started_at},
+      {"command", record.command},
+      {"config", config_json(record.config)},
+      {"config_from", config_from_json(record.config)},
+      {"system", system_json(record.system, record.build)},
+      {"model", model_json(record.model)},
+      {"dataset", dataset_json(record.dataset)},
+      {"scenario", record.scenario},
+      {"mode", record.mode},
+      {"interrupted", record.interrupted},
+      {"verdict", verdict_json(record.verdict)},
+      {"metrics", metrics_json(record)},
+      {"accuracy", accuracy_json(record.accuracy)},
+      {"resources", resources_json(record.resources)},
+  };
+  // File names may hold any bytes; the record must stay JSON all the same.
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace lode::record

@@ -1,0 +1,248 @@
+// result.json -> Record, strictly.
+#include <algorithm>
+
+#include "base/file_io.h"
+#include "results/record/json_cursor.h"
+#include "results/record/record.h"
+
+namespace lode::record {
+namespace {
+
+using Json = JsonCursor::Json;
+
+/// Far above any record; a file beyond it is something else.
+constexpr std::uintmax_t kMostBytes = 64U << 20;
+
+std::uint64_t as_count(const JsonCursor& cursor) {
+  return cursor.count();
+}
+double as_number(const JsonCursor& cursor) {
+  return cursor.number();
+}
+bool as_boolean(const JsonCursor& cursor) {
+  return cursor.boolean();
+}
+std::string as_text(const JsonCursor& cursor) {
+  return cursor.text();
+}
+
+int as_int(const JsonCursor& cursor) {
+  const std::int64_t value = cursor.integer();
+  if (value >= 0 && value <= INT32_MAX) return static_cast<int>(value);
+  cursor.fail("is out of range");
+  return 0;
+}
+
+double as_fraction(const JsonCursor& cursor) {
+  const double value = cursor.number();
+  if (value < 0.0 || value > 1.0) cursor.fail("expected a fraction from 0 to 1");
+  return value;
+}
+
+std::string as_choice(const JsonCursor& cursor, std::initializer_list<std::string_view> choices) {
+  std::string text = cursor.text();
+  if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+    cursor.fail(fmt::format("'{}' is not known", text));
+  }
+  return text;
+}
+
+std::string as_sha256(const JsonCursor& cursor) {
+  std::string text = cursor.text();
+  const bool hex = text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (text.size() != 64 || !hex) cursor.fail("expected 64 lower-case hex digits");
+  return text;
+}
+
+ConfigValue as_config_value(const JsonCursor& cursor) {
+  const Json& json = cursor.json();
+  if (json.is_number_unsigned()) return cursor.count();
+  if (json.is_number()) return cursor.number();
+  if (json.is_array()) return cursor.list([](const JsonCursor& item) { return item.integer(); });
+  return cursor.text();
+}
+
+std::vector<ConfigEntry> as_config(const JsonCursor& root) {
+  std::vector<ConfigEntry> config;
+  const JsonCursor values = root.at("config");
+  const JsonCursor origins = root.at("config_from");
+  if (!values.json().is_object()) {
+    values.fail("expected an object");
+    return config;
+  }
+  for (const auto& [key, value] : values.json().items()) {
+    config.push_back({key, as_config_value(values.at(key)), origins.at(key).text()});
+  }
+  return config;
+}
+
+SystemInfo as_system(const JsonCursor& cursor) {
+  SystemInfo system;
+  system.cpu_model = cursor.at("cpu").text_or_null();
+  system.architecture = cursor.at("architecture").text();
+  system.isa = cursor.at("isa").list(as_text);
+  system.logical_cpus = cursor.at("cores").optional(as_int);
+  system.physical_cores = cursor.at("physical_cores").optional(as_int);
+  system.affinity = cursor.at("affinity").list(as_int);
+  system.memory_total_bytes = cursor.at("memory_bytes").optional(as_count);
+  system.memory_available_bytes = cursor.at("memory_available_bytes").optional(as_count);
+  system.kernel = cursor.at("kernel").text();
+  system.os = cursor.at("os").text_or_null();
+  const JsonCursor governor = cursor.at("governor");
+  if (!governor.is_null()) system.governors = governor.list(as_text);
+  system.turbo = cursor.at("turbo").optional(as_boolean);
+  system.smt = cursor.at("smt").optional(as_boolean);
+  system.transparent_hugepages = cursor.at("transparent_hugepages").text_or_null();
+  system.clock_source = cursor.at("clock_source").text_or_null();
+  system.hypervisor = cursor.at("hypervisor").optional(as_boolean);
+  system.load_1min = cursor.at("load_1min").optional(as_number);
+  system.cgroup_cpus = cursor.at("cgroup_cpus").optional(as_number);
+  system.cgroup_memory_bytes = cursor.at("cgroup_memory_bytes").optional(as_count);
+  return system;
+}
+
+BuildInfo as_build(const JsonCursor& cursor) {
+  return {cursor.at("version").text(), cursor.at("commit").text(), cursor.at("compiler").text(),
+          cursor.at("build_type").text()};
+}
+
+ModelInfo as_model(const JsonCursor& cursor) {
+  return {.path = cursor.at("path").text(),
+          .sha256 = as_sha256(cursor.at("sha256")),
+          .precision = cursor.at("precision").text(),
+          .file_bytes = cursor.at("file_bytes").count(),
+          .weight_bytes = cursor.at("weight_bytes").count(),
+          .isa = cursor.at("isa").text()};
+}
+
+DatasetInfo as_dataset(const JsonCursor& cursor) {
+  return {.path = cursor.at("path").text(),
+          .sha256 = as_sha256(cursor.at("sha256")),
+          .samples = cursor.at("samples").count()};
+}
+
+Verdict as_verdict(const JsonCursor& cursor) {
+  Verdict verdict;
+  verdict.valid = cursor.at("valid").boolean();
+  verdict.reasons = cursor.at("reasons").list([](const JsonCursor& item) {
+    return Reason{item.at("rule").text(), item.at("value").text(), item.at("limit").text(),
+                  item.at("advice").text()};
+  });
+  if (verdict.valid != verdict.reasons.empty()) {
+    cursor.fail("valid and reasons contradict each other");
+  }
+  return verdict;
+}
+
+Distribution as_distribution(const JsonCursor& cursor) {
+  Distribution d;
+  const std::pair<const char*, std::int64_t*> kFields[] = {
+      {"min", &d.min}, {"mean", &d.mean}, {"p50", &d.p50},     {"p90", &d.p90}, {"p95", &d.p95},
+      {"p97", &d.p97}, {"p99", &d.p99},   {"p99_9", &d.p99_9}, {"max", &d.max}};
+  for (const auto& [name, field] : kFields) *field = cursor.at(name).integer();
+  const std::int64_t ordered[] = {d.min, d.p50, d.p90, d.p95, d.p97, d.p99, d.p99_9, d.max};
+  const bool between = d.min <= d.mean && d.mean <= d.max;
+  if (!std::is_sorted(std::begin(ordered), std::end(ordered)) || !between) {
+    cursor.fail("its percentiles are not in order");
+  }
+  return d;
+}
+
+Metrics as_metrics(const JsonCursor& cursor) {
+  Metrics metrics;
+  const JsonCursor headline = cursor.at("headline");
+  metrics.headline = {headline.at("name").text(), headline.at("value").number(),
+                      headline.at("unit").text()};
+  metrics.queries = cursor.at("queries").count();
+  metrics.samples = cursor.at("samples").count();
+  metrics.duration_ns = cursor.at("duration_ns").integer();
+  metrics.throughput_samples_per_s = cursor.at("throughput_samples_per_s").number();
+  metrics.latency_ns = cursor.at("latency_ns").optional(as_distribution);
+  metrics.service_ns = cursor.at("service_ns").optional(as_distribution);
+  metrics.issue_lag_ns = cursor.at("issue_lag_ns").optional(as_distribution);
+  return metrics;
+}
+
+Accuracy as_accuracy(const JsonCursor& cursor) {
+  Accuracy accuracy;
+  accuracy.samples = cursor.at("samples").count();
+  accuracy.top1 = as_fraction(cursor.at("top1"));
+  accuracy.top5 = as_fraction(cursor.at("top5"));
+  accuracy.top1_correct = cursor.at("top1_correct").count();
+  accuracy.top5_correct = cursor.at("top5_correct").count();
+  accuracy.agreement_fp32 = cursor.at("agreement_fp32").optional(as_fraction);
+  accuracy.calibration_seen = cursor.at("calibration_seen").count();
+  accuracy.target_top1 = cursor.at("target_top1").optional(as_fraction);
+  const std::uint64_t most =
+      std::max({accuracy.top1_correct, accuracy.top5_correct, accuracy.calibration_seen});
+  if (most > accuracy.samples) cursor.fail("counts more samples than there are");
+  return accuracy;
+}
+
+Resources as_resources(const JsonCursor& cursor) {
+  Resources resources;
+  resources.peak_rss_bytes = cursor.at("peak_rss_bytes").count();
+  resources.cpu_seconds = cursor.at("cpu_seconds").number();
+  resources.user_seconds = cursor.at("user_seconds").number();
+  resources.system_seconds = cursor.at("system_seconds").number();
+  resources.minor_page_faults = cursor.at("minor_page_faults").count();
+  resources.major_page_faults = cursor.at("major_page_faults").count();
+  resources.voluntary_context_switches = cursor.at("voluntary_context_switches").count();
+  resources.involuntary_context_switches = cursor.at("involuntary_context_switches").count();
+  return resources;
+}
+
+Record as_record(const JsonCursor& root) {
+  Record record;
+  record.id = root.at("id").text();
+  record.started_at = root.at("started_at").text();
+  record.command = root.at("command").text();
+  record.config = as_config(root);
+  record.system = as_system(root.at("system"));
+  record.build = as_build(root.at("system").at("lode"));
+  record.model = root.at("model").optional(as_model);
+  record.dataset = root.at("dataset").optional(as_dataset);
+  record.scenario =
+      as_choice(root.at("scenario"), {"single-stream", "multi-stream", "server", "offline"});
+  record.mode = as_choice(root.at("mode"), {"performance", "accuracy"});
+  record.interrupted = root.at("interrupted").boolean();
+  record.verdict = as_verdict(root.at("verdict"));
+  const JsonCursor metrics = root.at("metrics");
+  record.metrics = as_metrics(metrics);
+  record.warmup_queries = metrics.at("warmup_queries").count();
+  if (metrics.has("expected_qps")) record.expected_qps = metrics.at("expected_qps").number();
+  record.early_stopping = metrics.at("early_stopping").at("note").text();
+  record.accuracy = root.at("accuracy").optional(as_accuracy);
+  record.resources = as_resources(root.at("resources"));
+  return record;
+}
+
+}  // namespace
+
+Result<Record> from_json(std::string_view text, std::string_view name) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return runtime_error("{}: is not JSON; the file is damaged", name);
+  std::optional<Error> error;
+  const JsonCursor root(json, "", error);
+  const std::string schema = root.at("schema").text();
+  if (!error.has_value() && schema != kRunSchema) {
+    return runtime_error("{}: schema '{}' is not known here; this version reads {}", name, schema,
+                         kRunSchema);
+  }
+  Record record = as_record(root);
+  if (error.has_value()) return error->within(name);
+  return record;
+}
+
+Result<Record> read_record(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const bool is_directory = std::filesystem::is_directory(path, ignored);
+  const std::filesystem::path file = is_directory ? path / kResultFile : path;
+  if (std::filesystem::file_size(file, ignored) > kMostBytes && !ignored) {
+    return runtime_error("{}: is too large to be a record", file.string());
+  }
+  LODE_TRY(const std::string text, read_file(file));
+  return from_json(text, file.string());
+}
+
+}  // namespace lode::record

@@ -1,0 +1,107 @@
+// samples.h5: the raw times of a run.
+#include <algorithm>
+#include <array>
+
+#include "base/h5/h5_file.h"
+#include "results/record/record.h"
+
+namespace lode::record {
+namespace {
+
+/// Values a chunk: 1 MiB, large enough that the checksums cost nothing to speak of.
+constexpr std::size_t kChunkValues = 1U << 17;
+
+struct Column {
+  std::string_view name;
+  std::vector<std::int64_t> RawTimes::*values;
+};
+
+constexpr std::array kQueryColumns = {
+    Column{"/queries/scheduled_ns", &RawTimes::scheduled_ns},
+    Column{"/queries/issued_ns", &RawTimes::issued_ns},
+    Column{"/queries/completed_ns", &RawTimes::completed_ns},
+};
+constexpr std::array kSampleColumns = {
+    Column{"/samples/index", &RawTimes::sample_index},
+    Column{"/samples/query", &RawTimes::sample_query},
+    Column{"/samples/completed_ns", &RawTimes::sample_completed_ns},
+};
+
+Status write_column(h5::File& file, const Column& column, const RawTimes& raw) {
+  const std::vector<std::int64_t>& values = raw.*column.values;
+  const auto count = static_cast<std::int64_t>(values.size());
+  const std::size_t chunk = std::clamp<std::size_t>(values.size(), 1, kChunkValues);
+  const h5::StorageOptions storage{
+      .chunk = {static_cast<std::int64_t>(chunk)}, .deflate = 0, .fletcher32 = true};
+  LODE_CHECK_OK(file.create_dataset(column.name, DType::kI64, {count}, storage));
+  if (values.empty()) return {};
+  const TensorView view{reinterpret_cast<const std::byte*>(values.data()), DType::kI64, {count}};
+  return file.write_rows(column.name, 0, values.size(), view);
+}
+
+Status read_column(const h5::File& file, const Column& column, RawTimes& raw) {
+  LODE_TRY(const h5::DatasetInfo info, file.info(column.name));
+  if (info.dtype != DType::kI64 || info.shape.rank() != 1) {
+    return runtime_error("{}: expected one row of 64-bit integers", column.name);
+  }
+  std::vector<std::int64_t>& values = raw.*column.values;
+  values.resize(static_cast<std::size_t>(info.shape[0]));
+  if (values.empty()) return {};
+  return file.read_rows(
+      column.name, 0, values.size(),
+      {reinterpret_cast<std::byte*>(values.data()), DType::kI64, {info.shape[0]}});
+}
+
+Status check(const RawTimes& raw) {
+  const std::size_t queries = raw.scheduled_ns.size();
+  const std::size_t samples = raw.sample_index.size();
+  if (raw.issued_ns.size() != queries || raw.completed_ns.size() != queries) {
+    return runtime_error("the columns of /queries differ in length");
+  }
+  if (raw.sample_query.size() != samples || raw.sample_completed_ns.size() != samples) {
+    return runtime_error("the columns of /samples differ in length");
+  }
+  for (const std::int64_t query : raw.sample_query) {
+    if (query >= 0 && static_cast<std::uint64_t>(query) < queries) continue;
+    return runtime_error("/samples/query names query {} of {}", query, queries);
+  }
+  return {};
+}
+
+Status read_all(const h5::File& file, RawTimes& raw) {
+  LODE_TRY(const std::string schema, file.string_attribute("schema"));
+  if (schema != kSamplesSchema) {
+    return runtime_error("schema '{}' is not known here; this version reads {}", schema,
+                         kSamplesSchema);
+  }
+  for (const Column& column : kQueryColumns) LODE_CHECK_OK(read_column(file, column, raw));
+  for (const Column& column : kSampleColumns) LODE_CHECK_OK(read_column(file, column, raw));
+  return check(raw);
+}
+
+}  // namespace
+
+Status write_samples(const RawTimes& raw, std::string_view run_id,
+                     const std::filesystem::path& path) {
+  LODE_TRY(h5::File file, h5::File::create(path));
+  LODE_CHECK_OK(file.set_attribute("schema", kSamplesSchema));
+  LODE_CHECK_OK(file.set_attribute("run", run_id));
+  for (const Column& column : kQueryColumns) LODE_CHECK_OK(write_column(file, column, raw));
+  for (const Column& column : kSampleColumns) LODE_CHECK_OK(write_column(file, column, raw));
+  return file.close();
+}
+
+Result<RawTimes> read_samples(const std::filesystem::path& path) {
+  LODE_TRY(const h5::File file, h5::File::open(path));
+  RawTimes raw;
+  const Status status = read_all(file, raw);
+  if (!status.ok()) {
+    // What base/h5 reports names the file already.
+    const std::string& message = status.error().message;
+    if (message.find(path.string()) != std::string::npos) return status.error();
+    return status.error().within(path.string());
+  }
+  return raw;
+}
+
+}  // namespace lode::record
