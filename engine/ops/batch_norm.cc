@@ -3,6 +3,7 @@
 
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 
 namespace lode::engine {
 namespace {
@@ -95,7 +96,9 @@ OperatorDef batch_normalization_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_batch_norm,
-          .reference = run_batch_norm};
+          .reference = run_batch_norm,
+          .lower = lower_batch_norm,
+          .layout = LayoutRule::kFollow};
 }
 
 }  // namespace lode::engine

@@ -3,6 +3,7 @@
 #include "engine/ops/broadcast.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 
 namespace lode::engine {
 namespace {
@@ -167,7 +168,9 @@ OperatorDef binary_operator(std::string_view op_type, Status (*run)(const Refere
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_binary,
-          .reference = run};
+          .reference = run,
+          .lower = lower_binary,
+          .layout = LayoutRule::kFollow};
 }
 
 }  // namespace
@@ -190,7 +193,9 @@ OperatorDef sum_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_sum,
-          .reference = run_sum};
+          .reference = run_sum,
+          .lower = lower_binary,
+          .layout = LayoutRule::kFollow};
 }
 
 }  // namespace lode::engine

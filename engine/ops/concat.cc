@@ -1,5 +1,6 @@
 // Concat.
 #include "engine/ops/checks.h"
+#include "engine/ops/lowering.h"
 
 namespace lode::engine {
 namespace {
@@ -57,7 +58,9 @@ OperatorDef concat_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_concat,
-          .reference = run_concat};
+          .reference = run_concat,
+          .lower = lower_concat,
+          .layout = LayoutRule::kFollow};
 }
 
 }  // namespace lode::engine

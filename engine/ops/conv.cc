@@ -2,6 +2,7 @@
 #include "engine/ops/activation.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 #include "engine/ops/window.h"
 
 namespace lode::engine {
@@ -112,7 +113,9 @@ OperatorDef conv_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_conv,
-          .reference = run_conv};
+          .reference = run_conv,
+          .lower = lower_conv,
+          .layout = LayoutRule::kChannelsLast};
 }
 
 }  // namespace lode::engine

@@ -5,6 +5,7 @@
 #include "engine/ops/broadcast.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 
 namespace lode::engine {
 namespace {
@@ -225,7 +226,8 @@ OperatorDef gemm_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_gemm,
-          .reference = run_gemm};
+          .reference = run_gemm,
+          .lower = lower_gemm};
 }
 
 OperatorDef matmul_operator() {
@@ -233,7 +235,8 @@ OperatorDef matmul_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_matmul,
-          .reference = run_matmul};
+          .reference = run_matmul,
+          .lower = lower_matmul};
 }
 
 }  // namespace lode::engine

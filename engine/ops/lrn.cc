@@ -4,6 +4,7 @@
 
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 
 namespace lode::engine {
 namespace {
@@ -72,7 +73,9 @@ OperatorDef lrn_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_lrn,
-          .reference = run_lrn};
+          .reference = run_lrn,
+          .lower = lower_lrn,
+          .layout = LayoutRule::kChannelsLast};
 }
 
 }  // namespace lode::engine

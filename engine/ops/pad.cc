@@ -1,6 +1,7 @@
 // Pad: constant, reflect, edge and wrap; negative pads crop.
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 
 namespace lode::engine {
 namespace {
@@ -198,7 +199,9 @@ OperatorDef pad_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_pad,
-          .reference = run_pad};
+          .reference = run_pad,
+          .lower = lower_pad,
+          .layout = LayoutRule::kFollow};
 }
 
 }  // namespace lode::engine

@@ -3,6 +3,7 @@
 
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 #include "engine/ops/window.h"
 
 namespace lode::engine {
@@ -184,7 +185,9 @@ OperatorDef max_pool_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_max_pool,
-          .reference = run_max_pool};
+          .reference = run_max_pool,
+          .lower = lower_max_pool,
+          .layout = LayoutRule::kChannelsLast};
 }
 
 OperatorDef average_pool_operator() {
@@ -192,7 +195,9 @@ OperatorDef average_pool_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_average_pool,
-          .reference = run_average_pool};
+          .reference = run_average_pool,
+          .lower = lower_average_pool,
+          .layout = LayoutRule::kChannelsLast};
 }
 
 }  // namespace lode::engine

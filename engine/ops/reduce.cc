@@ -2,6 +2,7 @@
 #include "engine/ops/broadcast.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 
 namespace lode::engine {
 namespace {
@@ -136,7 +137,9 @@ OperatorDef reduce_mean_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_reduce_mean,
-          .reference = run_reduce_mean};
+          .reference = run_reduce_mean,
+          .lower = lower_reduce_mean,
+          .layout = LayoutRule::kFollow};
 }
 
 OperatorDef global_average_pool_operator() {
@@ -144,7 +147,9 @@ OperatorDef global_average_pool_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_global_average_pool,
-          .reference = run_global_average_pool};
+          .reference = run_global_average_pool,
+          .lower = lower_global_average_pool,
+          .layout = LayoutRule::kFollow};
 }
 
 }  // namespace lode::engine

@@ -4,6 +4,7 @@
 
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 
 namespace lode::engine {
 namespace {
@@ -65,7 +66,8 @@ OperatorDef softmax_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_softmax,
-          .reference = run_softmax};
+          .reference = run_softmax,
+          .lower = lower_softmax};
 }
 
 }  // namespace lode::engine

@@ -2,6 +2,7 @@
 #include "engine/ops/broadcast.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 
 namespace lode::engine {
 namespace {
@@ -59,7 +60,9 @@ OperatorDef transpose_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_transpose,
-          .reference = run_transpose};
+          .reference = run_transpose,
+          .lower = lower_transpose,
+          .layout = LayoutRule::kFollow};
 }
 
 }  // namespace lode::engine

@@ -4,6 +4,7 @@
 #include "engine/ops/activation.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 
 namespace lode::engine {
 namespace {
@@ -141,7 +142,9 @@ OperatorDef relu_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_relu,
-          .reference = run_relu};
+          .reference = run_relu,
+          .lower = lower_unary,
+          .layout = LayoutRule::kFollow};
 }
 
 OperatorDef leaky_relu_operator() {
@@ -149,7 +152,9 @@ OperatorDef leaky_relu_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_leaky_relu,
-          .reference = run_activation};
+          .reference = run_activation,
+          .lower = lower_unary,
+          .layout = LayoutRule::kFollow};
 }
 
 OperatorDef clip_operator() {
@@ -157,7 +162,9 @@ OperatorDef clip_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_clip,
-          .reference = run_clip};
+          .reference = run_clip,
+          .lower = lower_unary,
+          .layout = LayoutRule::kFollow};
 }
 
 OperatorDef sigmoid_operator() {
@@ -165,7 +172,9 @@ OperatorDef sigmoid_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_activation,
-          .reference = run_activation};
+          .reference = run_activation,
+          .lower = lower_unary,
+          .layout = LayoutRule::kFollow};
 }
 
 OperatorDef hard_sigmoid_operator() {
@@ -173,7 +182,9 @@ OperatorDef hard_sigmoid_operator() {
           .opset_min = 1,
           .opset_max = kLatestOpset,
           .infer = infer_hard_sigmoid,
-          .reference = run_activation};
+          .reference = run_activation,
+          .lower = lower_unary,
+          .layout = LayoutRule::kFollow};
 }
 
 OperatorDef hard_swish_operator() {
@@ -181,7 +192,9 @@ OperatorDef hard_swish_operator() {
           .opset_min = 14,
           .opset_max = kLatestOpset,
           .infer = infer_activation,
-          .reference = run_activation};
+          .reference = run_activation,
+          .lower = lower_unary,
+          .layout = LayoutRule::kFollow};
 }
 
 }  // namespace lode::engine

@@ -1,0 +1,109 @@
+// Elementwise operators to the eltwise kernels.
+#include <limits>
+
+#include "engine/kernels/eltwise/eltwise.h"
+#include "engine/ops/activation.h"
+#include "engine/ops/lowering.h"
+
+namespace lode::engine {
+
+namespace {
+
+/// A bound of Clip: since operator set 11 an input, which must be known, before an attribute.
+Result<float> clip_bound(const LowerContext& context, std::string_view name, std::size_t index,
+                         float fallback) {
+  const float* input = constant_floats(context, index);
+  if (input != nullptr) return *input;
+  return attribute_float(context.node, name, fallback);
+}
+
+/// The activation that a node of its own stands for; kNone for other operators.
+Result<Activation> own_activation(const LowerContext& context) {
+  const Node& node = context.node;
+  Activation activation;
+  if (node.op_type == "Relu") activation.kind = ActivationKind::kRelu;
+  if (node.op_type == "Sigmoid") activation.kind = ActivationKind::kSigmoid;
+  if (node.op_type == "HardSwish") activation.kind = ActivationKind::kHardSwish;
+  if (node.op_type == "LeakyRelu") {
+    activation.kind = ActivationKind::kLeakyRelu;
+    LODE_TRY(activation.alpha, attribute_float(node, "alpha", 0.01F));
+  }
+  if (node.op_type == "HardSigmoid") {
+    activation.kind = ActivationKind::kHardSigmoid;
+    LODE_TRY(activation.alpha, attribute_float(node, "alpha", 0.2F));
+    LODE_TRY(activation.beta, attribute_float(node, "beta", 0.5F));
+  }
+  if (node.op_type == "Clip") {
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    activation.kind = ActivationKind::kClip;
+    LODE_TRY(activation.alpha, clip_bound(context, "min", 1, -kInfinity));
+    LODE_TRY(activation.beta, clip_bound(context, "max", 2, kInfinity));
+  }
+  return activation;
+}
+
+/// Strides along the output's axes: 0 where the input repeats.
+Shape broadcast_along(const Shape& input, Layout layout, const Shape& output) {
+  const Shape own = physical_strides(input, layout);
+  const std::size_t missing = output.rank() - input.rank();
+  Shape strides;
+  for (std::size_t axis = 0; axis < output.rank(); ++axis) {
+    const bool repeats = axis < missing || input[axis - missing] == 1;
+    strides.push_back(repeats ? 0 : own[axis - missing]);
+  }
+  return strides;
+}
+
+BinaryOp binary_op(std::string_view op_type) {
+  if (op_type == "Sub") return BinaryOp::kSubtract;
+  if (op_type == "Mul") return BinaryOp::kMultiply;
+  if (op_type == "Div") return BinaryOp::kDivide;
+  LODE_ASSERT(op_type == "Add" || op_type == "Sum");
+  return BinaryOp::kAdd;
+}
+
+}  // namespace
+
+Result<Step> lower_unary(LowerContext& context) {
+  for (std::size_t i = 0; i < context.inputs.size(); ++i) {
+    if (!context.inputs[i].present) continue;
+    if (!is_float_input(context, i, i > 0)) {
+      return refuse_lowering(i == 0 ? "not float" : "a bound is not constant");
+    }
+  }
+  LODE_TRY(const Activation activation, own_activation(context));
+  const UnaryShape shape{context.outputs[0].shape.element_count()};
+  return kernel_step(select_unary(shape, context.isa), shape,
+                     [activation](const StepArguments& arguments) {
+                       return UnaryArguments{.x = float_input(arguments, 0),
+                                             .y = float_output(arguments, 0),
+                                             .activation = activation};
+                     });
+}
+
+Result<Step> lower_binary(LowerContext& context) {
+  if (context.inputs.size() != 2) return refuse_lowering("not two inputs");
+  if (!is_float_input(context, 0) || !is_float_input(context, 1)) {
+    return refuse_lowering("not float");
+  }
+  const Shape& a = context.inputs[0].shape;
+  const Shape& b = context.inputs[1].shape;
+  if (context.node.opset < 7 && a != b) {
+    return refuse_lowering("operator sets before 7 broadcast by 'axis'");
+  }
+  LODE_TRY(const Activation activation, fused_activation(context.node));
+  const Shape& y = context.outputs[0].shape;
+  const BinaryShape shape = binary_shape(binary_op(context.node.op_type), y,
+                                         broadcast_along(a, context.input_layouts[0], y),
+                                         broadcast_along(b, context.input_layouts[1], y),
+                                         physical_strides(y, context.output_layouts[0]));
+  return kernel_step(select_binary(shape, context.isa), shape,
+                     [activation](const StepArguments& arguments) {
+                       return BinaryArguments{.a = float_input(arguments, 0),
+                                              .b = float_input(arguments, 1),
+                                              .y = float_output(arguments, 0),
+                                              .activation = activation};
+                     });
+}
+
+}  // namespace lode::engine

@@ -1,0 +1,63 @@
+// What all lowerings share.
+#include "engine/ops/lowering.h"
+
+#include <fmt/format.h>
+
+#include "engine/kernels/eltwise/copy.h"
+
+namespace lode::engine {
+
+bool layouts_coincide(const Shape& shape) {
+  return shape.rank() != 4 || shape[1] == 1 || shape[2] * shape[3] == 1;
+}
+
+Shape physical_strides(const Shape& shape, Layout layout) {
+  if (layout == Layout::kPlain || shape.rank() != 4) return shape.strides();
+  const std::int64_t channels = shape[1];
+  return {shape[2] * shape[3] * channels, 1, shape[3] * channels, channels};
+}
+
+Step layout_step(DType dtype, const Shape& shape, Layout from, Layout to, Isa isa) {
+  const CopyShape copy = copy_shape(dtype_size(dtype), shape, physical_strides(shape, from),
+                                    physical_strides(shape, to));
+  return kernel_step(select_copy(copy, isa), copy, [](const StepArguments& arguments) {
+    return CopyArguments{arguments.inputs[0], arguments.outputs[0]};
+  });
+}
+
+bool is_float_input(const LowerContext& context, std::size_t index, bool constant) {
+  if (index >= context.inputs.size()) return false;
+  const ValueInfo& input = context.inputs[index];
+  if (!input.present || input.dtype != DType::kF32) return false;
+  return !constant || input.constant != nullptr;
+}
+
+bool has_one_float_output(const LowerContext& context) {
+  if (context.outputs[0].dtype != DType::kF32) return false;
+  for (std::size_t i = 1; i < context.outputs.size(); ++i) {
+    if (context.outputs[i].present) return false;
+  }
+  return true;
+}
+
+const float* constant_floats(const LowerContext& context, std::size_t index) {
+  if (index >= context.inputs.size() || !context.inputs[index].present) return nullptr;
+  LODE_ASSERT(context.inputs[index].constant != nullptr);
+  return context.inputs[index].constant->as<float>().data();
+}
+
+std::shared_ptr<const AlignedFloats> cached_floats(LowerContext& context, std::string_view what,
+                                                   std::size_t count,
+                                                   const std::function<void(float*)>& fill) {
+  // Node names are unique and cannot hold this separator's neighbours by accident: kernels' names
+  // have no slash.
+  const std::string key = fmt::format("{}/{}", context.node.name, what);
+  auto made = context.weights.get(key, [&]() -> std::shared_ptr<const void> {
+    auto floats = std::make_shared<AlignedFloats>(count);
+    fill(floats->data());
+    return floats;
+  });
+  return std::static_pointer_cast<const AlignedFloats>(made);
+}
+
+}  // namespace lode::engine

@@ -1,0 +1,100 @@
+// From operators to kernels: one lower_*.cc for each group, tied to its operator in the operator's
+// OperatorDef. A lowering that cannot take a node says why in an empty step; the reference serves.
+#pragma once
+
+#include "engine/kernels/kernel.h"
+#include "engine/ops/operator.h"
+
+namespace lode::engine {
+
+[[nodiscard]] Result<Step> lower_conv(LowerContext& context);
+[[nodiscard]] Result<Step> lower_gemm(LowerContext& context);
+[[nodiscard]] Result<Step> lower_matmul(LowerContext& context);
+[[nodiscard]] Result<Step> lower_max_pool(LowerContext& context);
+[[nodiscard]] Result<Step> lower_average_pool(LowerContext& context);
+[[nodiscard]] Result<Step> lower_global_average_pool(LowerContext& context);
+[[nodiscard]] Result<Step> lower_reduce_mean(LowerContext& context);
+[[nodiscard]] Result<Step> lower_unary(LowerContext& context);   ///< Relu to HardSwish, Clip
+[[nodiscard]] Result<Step> lower_binary(LowerContext& context);  ///< Add, Sub, Mul, Div, Sum of two
+[[nodiscard]] Result<Step> lower_batch_norm(LowerContext& context);
+[[nodiscard]] Result<Step> lower_lrn(LowerContext& context);
+[[nodiscard]] Result<Step> lower_softmax(LowerContext& context);
+[[nodiscard]] Result<Step> lower_concat(LowerContext& context);
+[[nodiscard]] Result<Step> lower_pad(LowerContext& context);
+[[nodiscard]] Result<Step> lower_transpose(LowerContext& context);
+
+/// A copy of a value from one memory order to another: what the planner puts between operators.
+[[nodiscard]] Step layout_step(DType dtype, const Shape& shape, Layout from, Layout to, Isa isa);
+
+/// True if both layouts put the elements of this shape in the same order.
+[[nodiscard]] bool layouts_coincide(const Shape& shape);
+
+/// Strides, in elements and in ONNX's axis order, of a dense value in this memory order.
+[[nodiscard]] Shape physical_strides(const Shape& shape, Layout layout);
+
+// ---- for the lower_*.cc
+
+/// The empty step that says why.
+[[nodiscard]] inline Step refuse_lowering(std::string reason) {
+  Step step;
+  step.reason = std::move(reason);
+  return step;
+}
+
+/// Input `index` is there, is float and, if `constant`, its elements are known.
+[[nodiscard]] bool is_float_input(const LowerContext& context, std::size_t index,
+                                  bool constant = false);
+
+/// Output 0 is float and there is no other.
+[[nodiscard]] bool has_one_float_output(const LowerContext& context);
+
+/// The elements of a known float input; null if it is omitted.
+[[nodiscard]] const float* constant_floats(const LowerContext& context, std::size_t index);
+
+[[nodiscard]] inline const float* float_input(const StepArguments& arguments, std::size_t index) {
+  return reinterpret_cast<const float*>(arguments.inputs[index]);
+}
+[[nodiscard]] inline float* float_output(const StepArguments& arguments, std::size_t index) {
+  return reinterpret_cast<float*>(arguments.outputs[index]);
+}
+
+/// The step of a chosen kernel; bind(const StepArguments&) makes the kernel's arguments.
+template <typename Chosen, typename KernelShape, typename Bind>
+[[nodiscard]] Step kernel_step(const Selection<Chosen>& selection, const KernelShape& shape,
+                               Bind bind) {
+  Step step;
+  step.kernel = selection.kernel->name;
+  step.reason = selection.reason;
+  step.task_count = selection.kernel->task_count(shape);
+  if (selection.kernel->scratch_bytes != nullptr) {
+    step.scratch_bytes = selection.kernel->scratch_bytes(shape);
+  }
+  step.run = [kernel = selection.kernel, shape, bind](const StepArguments& arguments,
+                                                      std::int64_t task) {
+    kernel->run(shape, bind(arguments), task);
+  };
+  return step;
+}
+
+/// Floats made at load from a node's constants by fill(float*), shared by all plans of the model.
+/// `what` names them among the node's.
+[[nodiscard]] std::shared_ptr<const AlignedFloats> cached_floats(
+    LowerContext& context, std::string_view what, std::size_t count,
+    const std::function<void(float*)>& fill);
+
+/// Weights in the order of the chosen kernel, in the cache of the model.
+template <typename Chosen, typename KernelShape, typename Weights>
+[[nodiscard]] std::shared_ptr<const AlignedFloats> cached_weights(
+    LowerContext& context, const Selection<Chosen>& selection, const KernelShape& shape,
+    const Weights& weights) {
+  return cached_floats(context, selection.kernel->name, selection.kernel->packed_floats(shape),
+                       [&](float* packed) { selection.kernel->pack(shape, weights, packed); });
+}
+
+/// Makes the step keep `weights` alive and account for them.
+inline void attach_weights(Step& step, std::shared_ptr<const AlignedFloats> weights) {
+  step.weight_bytes = weights->size() * sizeof(float);
+  step.weights = std::move(weights);
+}
+
+}  // namespace lode::engine

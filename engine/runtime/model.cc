@@ -1,0 +1,138 @@
+// Import, optimise, hold.
+#include <algorithm>
+
+#include "engine/onnx/import.h"
+#include "engine/runtime/model_impl.h"
+
+namespace lode::engine {
+
+namespace {
+
+Result<Isa> resolve_isa(const std::string& name) {
+  if (name.empty()) return best_isa();
+  const auto isa = parse_isa(name);
+  if (!isa) {
+    return usage_error("instruction set '{}' is unknown; there are {}", name,
+                       isa_names_up_to(kAllIsas.back()));
+  }
+  if (*isa > best_isa()) {
+    return usage_error("instruction set '{}' is not on this machine, which has {}", name,
+                       isa_names_up_to(best_isa()));
+  }
+  return *isa;
+}
+
+PortInfo port_of(const Value& value) {
+  PortInfo port;
+  port.name = value.name;
+  port.dtype = value.dtype.value_or(DType::kF32);
+  port.shape = value.shape.value_or(Shape{});
+  port.symbols = value.symbols;
+  port.symbols.resize(port.shape.rank());
+  return port;
+}
+
+/// "axis 2 ('height')"
+std::string describe_axis(const PortInfo& port, std::size_t axis) {
+  const std::string& symbol = port.symbols[axis];
+  return symbol.empty() ? fmt::format("axis {}", axis)
+                        : fmt::format("axis {} ('{}')", axis, symbol);
+}
+
+Result<Shape> bound_shape(const PortInfo& port, std::int64_t batch, std::int64_t image_size) {
+  Shape shape = port.shape;
+  for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
+    const bool is_spatial = shape.rank() == 4 && axis >= 2;
+    if (axis == 0 && shape[0] >= 0 && shape[0] != batch) {
+      return usage_error("input '{}' takes a batch of {}; {} was asked for", port.name, shape[0],
+                         batch);
+    }
+    if (shape[axis] >= 0) continue;
+    if (axis == 0) {
+      shape[0] = batch;
+    } else if (is_spatial && image_size > 0) {
+      shape[axis] = image_size;
+    } else {
+      return usage_error("input '{}' {}: {} is symbolic and must be given", port.name,
+                         port.shape.to_string(), describe_axis(port, axis));
+    }
+  }
+  return shape;
+}
+
+}  // namespace
+
+Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Model::~Model() = default;
+
+Result<std::shared_ptr<const Model>> Model::load(const std::filesystem::path& path,
+                                                 const ModelOptions& options) {
+  LODE_CHECK_OK(resolve_isa(options.isa));  // before the file: it costs nothing
+  LODE_TRY(Graph graph, import_onnx(path));
+  auto model = from_graph(std::move(graph), options);
+  if (!model.ok() && model.error().kind == ErrorKind::kRuntime) {
+    return model.error().within(path.string());
+  }
+  return model;
+}
+
+Result<std::shared_ptr<const Model>> Model::from_graph(Graph graph, const ModelOptions& options) {
+  auto impl = std::make_unique<Impl>();
+  LODE_TRY(impl->isa, resolve_isa(options.isa));
+  impl->graph = std::move(graph);
+  LODE_TRY(impl->passes, optimise(impl->graph, PassOptions{.disabled = options.disabled_passes,
+                                                           .stop_after = options.stop_after_pass}));
+  for (const ValueId id : impl->graph.inputs()) {
+    impl->inputs.push_back(port_of(impl->graph.value(id)));
+  }
+  for (const ValueId id : impl->graph.outputs()) {
+    impl->outputs.push_back(port_of(impl->graph.value(id)));
+  }
+  return std::shared_ptr<const Model>(new Model(std::move(impl)));
+}
+
+std::span<const PortInfo> Model::inputs() const {
+  return impl_->inputs;
+}
+std::span<const PortInfo> Model::outputs() const {
+  return impl_->outputs;
+}
+const Graph& Model::graph() const {
+  return impl_->graph;
+}
+std::span<const PassReport> Model::passes() const {
+  return impl_->passes;
+}
+std::string Model::precision() const {
+  return "fp32";
+}
+std::string Model::isa() const {
+  return std::string(isa_name(impl_->isa));
+}
+
+std::size_t Model::weight_bytes() const {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < impl_->graph.value_capacity(); ++i) {
+    const Tensor* constant = impl_->graph.constant(static_cast<ValueId>(i));
+    if (constant != nullptr) bytes += constant->byte_size();
+  }
+  return bytes;
+}
+
+Result<std::vector<Shape>> Model::input_shapes(std::int64_t batch, std::int64_t image_size) const {
+  if (batch < 1) return usage_error("a batch of {}: at least 1 is needed", batch);
+  std::vector<Shape> shapes;
+  for (const PortInfo& port : impl_->inputs) {
+    LODE_TRY(const Shape shape, bound_shape(port, batch, image_size));
+    shapes.push_back(shape);
+  }
+  return shapes;
+}
+
+bool Model::has_symbolic_batch() const {
+  return std::all_of(impl_->inputs.begin(), impl_->inputs.end(), [](const PortInfo& port) {
+    return port.shape.rank() > 0 && port.shape[0] < 0;
+  });
+}
+
+}  // namespace lode::engine

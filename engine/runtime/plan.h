@@ -1,0 +1,110 @@
+// A graph made concrete for given input extents: which kernel runs each node on which memory.
+//
+//   infer shapes -> assign layouts, converting where operators disagree -> views share memory
+//   -> steps -> lifetimes -> offsets in one arena
+//
+// Graph inputs and outputs are the caller's memory, in ONNX's order; an output is written in place
+// by the step that makes it wherever its order allows.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/ops/shape_inference.h"
+#include "engine/runtime/memory_plan.h"
+#include "engine/runtime/session.h"
+
+namespace lode::engine {
+
+class ThreadPool;
+
+/// Where a value's bytes are.
+struct Buffer {
+  enum class Home : std::uint8_t { kArena, kConstant, kInput, kOutput };
+  Home home = Home::kArena;
+  std::size_t index = 0;  ///< of the graph input or output; of the lifetime for the arena
+  const std::byte* constant = nullptr;
+  std::size_t bytes = 0;
+};
+using BufferId = std::int32_t;
+inline constexpr BufferId kNoBuffer = -1;
+
+/// A step and the buffers behind its arguments (kNoBuffer: omitted).
+struct PlanStep {
+  Step step;
+  NodeId node = kNoNode;  ///< kNoNode: a conversion or copy made by the planner
+  std::string op_type;
+  std::string name;
+  Shape output_shape;
+  std::vector<BufferId> inputs;
+  std::vector<BufferId> outputs;
+};
+
+/// What the planner decided, before memory is bound.
+struct PlanParts {
+  InferredGraph inferred;
+  std::vector<Buffer> buffers;
+  std::vector<PlanStep> steps;
+  std::vector<Lifetime> lifetimes;  ///< of the arena's buffers
+  MemoryPlan memory;
+  std::vector<Shape> input_shapes;
+  std::vector<ValueInfo> outputs;  ///< of the graph
+  /// Filled by a reference step that fails in a run; cleared by who reads it.
+  std::shared_ptr<std::optional<Error>> failure;
+};
+
+/// A plan that can run: the parts with their pointers bound to an arena.
+class Plan {
+ public:
+  /// `graph` and `weights` must outlive the plan.
+  [[nodiscard]] static Result<std::unique_ptr<Plan>> build(const Graph& graph,
+                                                           std::span<const Shape> input_shapes,
+                                                           WeightCache& weights, Isa isa);
+  Plan(const Plan&) = delete;
+  Plan& operator=(const Plan&) = delete;
+
+  [[nodiscard]] const PlanParts& parts() const { return parts_; }
+  /// False: shapes depend on the data, and there are no steps.
+  [[nodiscard]] bool is_static() const { return parts_.inferred.data_dependent.empty(); }
+  [[nodiscard]] std::size_t arena_bytes() const { return parts_.memory.arena_bytes; }
+  [[nodiscard]] std::size_t scratch_bytes() const;  ///< of one worker
+
+  /// Puts the arena's buffers at `arena`, 64-byte aligned; to be called again when it moves.
+  /// `scratch` has room for scratch_bytes() a worker, `scratch_stride` apart.
+  void bind(std::byte* arena, std::byte* scratch, std::size_t scratch_stride);
+
+  /// Runs all steps. Shapes and types of inputs and outputs have been checked. Allocates nothing
+  /// but what references of operators without a kernel may.
+  [[nodiscard]] Status run(ThreadPool& pool, std::span<const TensorView> inputs,
+                           std::span<const MutableTensorView> outputs);
+
+  [[nodiscard]] PlanInfo info(const Graph& graph) const;
+
+ private:
+  explicit Plan(PlanParts parts);
+
+  struct Bound {
+    std::vector<const std::byte*> inputs;
+    std::vector<std::byte*> outputs;
+  };
+  /// An argument that is the caller's memory, set anew in each run.
+  struct PortArgument {
+    std::size_t step;
+    std::size_t argument;
+    bool is_step_output;
+    Buffer::Home home;
+    std::size_t port;
+  };
+
+  void set_ports(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs);
+
+  PlanParts parts_;
+  std::vector<Bound> bound_;  ///< parallel to the steps
+  std::vector<PortArgument> ports_;
+  std::byte* scratch_ = nullptr;
+  std::size_t scratch_stride_ = 0;
+};
+
+}  // namespace lode::engine

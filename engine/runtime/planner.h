@@ -1,0 +1,13 @@
+// The making of a plan; see plan.h for its parts.
+#pragma once
+
+#include "engine/runtime/plan.h"
+
+namespace lode::engine {
+
+/// Everything of a plan but its pointers. Of a graph whose shapes depend on the data, only
+/// `inferred` and `input_shapes` are filled.
+[[nodiscard]] Result<PlanParts> make_plan(const Graph& graph, std::span<const Shape> input_shapes,
+                                          WeightCache& weights, Isa isa);
+
+}  // namespace lode::engine

@@ -1,0 +1,179 @@
+// Hand-out of tasks by one atomic counter. The counter falls from the job's count to 0, so that a
+// single compare-and-swap both claims a task and proves that its job is not over.
+#include "engine/runtime/thread_pool.h"
+
+#include <chrono>
+#include <system_error>
+
+#include "engine/runtime/denormals.h"
+
+namespace lode::engine {
+
+namespace {
+
+/// Longer than the gap between two steps of a run, shorter than anybody would notice as load.
+constexpr std::int64_t kSpinNs = 100'000;
+
+void pause_briefly() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+/// Spins until is_ready() or for `limit_ns`; returns is_ready().
+template <typename Ready>
+bool spin_for(std::int64_t limit_ns, const Ready& is_ready) {
+  constexpr int kPollsPerClockRead = 64;
+  if (is_ready()) return true;
+  if (limit_ns == 0) return false;
+  const auto start = std::chrono::steady_clock::now();
+  while (true) {
+    for (int i = 0; i < kPollsPerClockRead; ++i) {
+      if (is_ready()) return true;
+      pause_briefly();
+    }
+    const auto spent = std::chrono::steady_clock::now() - start;
+    if (std::chrono::nanoseconds(spent).count() > limit_ns) return is_ready();
+  }
+}
+
+bool pin_this_thread(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<std::size_t>(cpu), &set);
+  return sched_setaffinity(0, sizeof(set), &set) == 0;
+}
+
+/// How many processors this thread may use; 0 if the system does not say.
+int usable_cpus() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
+}
+
+/// Each can be pinned to: tried, since the answer depends on hot-plugging and cpusets.
+Status check_cpus(const std::vector<int>& wanted) {
+  if (wanted.empty()) return {};
+  cpu_set_t saved;
+  if (sched_getaffinity(0, sizeof(saved), &saved) != 0) {
+    return usage_error("this system does not pin threads; leave the processors out");
+  }
+  Status status;
+  for (const int cpu : wanted) {
+    if (cpu >= 0 && cpu < CPU_SETSIZE && pin_this_thread(cpu)) continue;
+    status = usage_error("processor {} cannot be used here; leave it out of the list", cpu);
+    break;
+  }
+  sched_setaffinity(0, sizeof(saved), &saved);
+  return status;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads, std::vector<int> cpus) {
+  constexpr int kMostThreads = 1024;
+  if (threads < 1 || threads > kMostThreads) {
+    return usage_error("{} threads: 1 to {} are possible", threads, kMostThreads);
+  }
+  LODE_CHECK_OK(check_cpus(cpus));
+  // With more workers than processors a spinning one keeps another from working.
+  const int usable = cpus.empty() ? usable_cpus() : static_cast<int>(cpus.size());
+  const bool crowded = usable > 0 && threads > usable;
+  try {
+    return std::unique_ptr<ThreadPool>(
+        new ThreadPool(threads, std::move(cpus), crowded ? 0 : kSpinNs));
+  } catch (const std::system_error& error) {
+    return runtime_error("{} threads cannot be started: {}", threads, error.what());
+  }
+}
+
+ThreadPool::ThreadPool(int threads, std::vector<int> cpus, std::int64_t spin_ns)
+    : cpus_(std::move(cpus)), spin_ns_(spin_ns) {
+  workers_.reserve(static_cast<std::size_t>(threads - 1));
+  try {
+    for (int worker = 1; worker < threads; ++worker) {
+      workers_.emplace_back([this, worker] { work(worker); });
+    }
+  } catch (...) {
+    is_stopping_ = true;
+    ++job_number_;
+    job_number_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+    throw;
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  is_stopping_ = true;
+  ++job_number_;
+  job_number_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+ThreadPool::CallerScope::CallerScope(const ThreadPool& pool) {
+  if (pool.cpus_.empty()) return;
+  // create() has checked that it can be done; failing now costs speed, not correctness.
+  if (sched_getaffinity(0, sizeof(saved_), &saved_) != 0) return;
+  is_pinned_ = pin_this_thread(pool.cpus_[0]);
+}
+
+ThreadPool::CallerScope::~CallerScope() {
+  if (is_pinned_) sched_setaffinity(0, sizeof(saved_), &saved_);
+}
+
+bool ThreadPool::has_work() const {
+  return unclaimed_.load(std::memory_order_acquire) > 0 ||
+         is_stopping_.load(std::memory_order_relaxed);
+}
+
+void ThreadPool::do_tasks(int worker) {
+  std::uint64_t left = unclaimed_.load(std::memory_order_acquire);
+  while (left > 0) {
+    if (!unclaimed_.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel,
+                                          std::memory_order_acquire)) {
+      continue;
+    }
+    job_.task(job_.context, job_.count - static_cast<std::int64_t>(left), worker);
+    // The last one wakes the caller, should it sleep.
+    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
+    left = unclaimed_.load(std::memory_order_acquire);
+  }
+}
+
+void ThreadPool::work(int worker) {
+  const FlushDenormals flush;
+  if (!cpus_.empty()) pin_this_thread(cpus_[static_cast<std::size_t>(worker) % cpus_.size()]);
+  while (!is_stopping_) {
+    if (!spin_for(spin_ns_, [this] { return has_work(); })) {
+      // Said to sleep before the last look: run() either sees the sleeper or is seen here.
+      sleepers_.fetch_add(1);
+      const std::uint32_t number = job_number_.load();
+      if (!has_work()) job_number_.wait(number);
+      sleepers_.fetch_sub(1);
+    }
+    do_tasks(worker);
+  }
+}
+
+void ThreadPool::run(std::int64_t count, Task task, void* context) {
+  LODE_ASSERT(count >= 0 && count <= INT64_C(0xFFFFFFFF));
+  if (workers_.empty() || count <= 1) {
+    for (std::int64_t index = 0; index < count; ++index) task(context, index, 0);
+    return;
+  }
+  job_ = {count, task, context};
+  unfinished_.store(static_cast<std::uint32_t>(count), std::memory_order_relaxed);
+  unclaimed_.store(static_cast<std::uint64_t>(count));
+  job_number_.fetch_add(1);
+  if (sleepers_.load() > 0) job_number_.notify_all();
+  do_tasks(0);
+  spin_for(spin_ns_, [this] { return unfinished_.load(std::memory_order_acquire) == 0; });
+  for (std::uint32_t left = unfinished_.load(std::memory_order_acquire); left != 0;
+       left = unfinished_.load(std::memory_order_acquire)) {
+    unfinished_.wait(left, std::memory_order_acquire);
+  }
+}
+
+}  // namespace lode::engine

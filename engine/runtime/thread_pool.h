@@ -1,0 +1,80 @@
+// The workers of one session. The caller is worker 0; the others spin for a bounded time between
+// jobs, so that the steps of a run follow each other closely, and then sleep.
+#pragma once
+
+#include <sched.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/runtime/denormals.h"
+
+namespace lode::engine {
+
+class ThreadPool {
+ public:
+  /// `task(context, index, worker)`: does task `index` as worker `worker` in [0, threads).
+  using Task = void (*)(void* context, std::int64_t index, int worker);
+
+  /// `threads` >= 1 workers, the caller included. Worker i is pinned to cpus[i % size] if there are
+  /// any; each must be one that the process may use (an error names it).
+  [[nodiscard]] static Result<std::unique_ptr<ThreadPool>> create(int threads,
+                                                                  std::vector<int> cpus);
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  ~ThreadPool();
+
+  [[nodiscard]] int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Runs all tasks in [0, count), at most 2^32 - 1, and returns when they are done. Tasks are
+  /// handed out one by one to whoever is free; a worker that has not woken up yet is not waited
+  /// for. Allocates nothing. One caller at a time.
+  void run(std::int64_t count, Task task, void* context);
+
+  /// Makes the calling thread worker 0 while it lives: denormals flushed, pinned like the others.
+  /// Afterwards both are as they were, so that sessions of one thread do not disturb each other.
+  class CallerScope {
+   public:
+    explicit CallerScope(const ThreadPool& pool);
+    CallerScope(const CallerScope&) = delete;
+    CallerScope& operator=(const CallerScope&) = delete;
+    ~CallerScope();
+
+   private:
+    FlushDenormals flush_;
+    bool is_pinned_ = false;
+    cpu_set_t saved_;
+  };
+
+ private:
+  ThreadPool(int threads, std::vector<int> cpus, std::int64_t spin_ns);
+
+  void work(int worker);
+  void do_tasks(int worker);
+  [[nodiscard]] bool has_work() const;
+
+  /// The job being done. Written by the caller while no task of the last job is left; read by a
+  /// worker only after it has claimed a task, which keeps the job from ending.
+  struct Job {
+    std::int64_t count = 0;
+    Task task = nullptr;
+    void* context = nullptr;
+  };
+
+  // Each on its own cache line: workers poll the first while others write the second.
+  alignas(64) std::atomic<std::uint64_t> unclaimed_{0};  ///< tasks of the job not handed out yet
+  alignas(64) std::atomic<std::uint32_t> unfinished_{0};
+  alignas(64) std::atomic<std::uint32_t> job_number_{0};  ///< what sleepers wait on
+  std::atomic<std::uint32_t> sleepers_{0};
+  std::atomic<bool> is_stopping_{false};
+  Job job_;
+  std::vector<int> cpus_;
+  std::int64_t spin_ns_;
+  std::vector<std::thread> workers_;
+};
+
+}  // namespace lode::engine
