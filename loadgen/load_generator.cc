@@ -92,7 +92,7 @@ class TestRun {
   [[nodiscard]] TestPlan make_plan() const;
   Result<EndCause> run_performance();
   Result<EndCause> run_accuracy(LoadedSet& loaded_set);
-  [[nodiscard]] EndCause run_policy(std::span<const SampleIndex> loaded, std::uint64_t samples);
+  Result<EndCause> run_policy(std::span<const SampleIndex> loaded, std::uint64_t samples);
   Measurement measure(EndCause end);
 
   SystemUnderTest& sut_;
@@ -180,7 +180,7 @@ Result<EndCause> TestRun::run_performance() {
   const OfflineSize size = size_offline_query(settings_, expected_qps_, in_flight,
                                               recorder_.samples_that_fit(sizeof(QuerySample)));
   progress_.samples_wanted.store(size.samples);
-  const EndCause end = run_policy(sets_.front(), size.samples);
+  LODE_TRY(const EndCause end, run_policy(sets_.front(), size.samples));
   return end == EndCause::kCompleted ? size.cut_by : end;
 }
 
@@ -201,14 +201,14 @@ Result<EndCause> TestRun::run_accuracy(LoadedSet& loaded_set) {
     if (left == 0) return EndCause::kMaxQueries;
     const bool is_cut = left < samples;
     samples = std::min(samples, left);
-    const EndCause end = run_policy(set, samples);
+    LODE_TRY(const EndCause end, run_policy(set, samples));
     if (end != EndCause::kCompleted) return end;
     if (is_cut) return EndCause::kMaxQueries;
   }
   return EndCause::kCompleted;
 }
 
-EndCause TestRun::run_policy(std::span<const SampleIndex> loaded, std::uint64_t samples) {
+Result<EndCause> TestRun::run_policy(std::span<const SampleIndex> loaded, std::uint64_t samples) {
   // What does not fit is found out, and told, by the policy.
   if (policy_.samples_per_query(settings_)) {
     constexpr std::uint64_t kAhead = Recorder::kChunkSlots + 1;
@@ -216,6 +216,7 @@ EndCause TestRun::run_policy(std::span<const SampleIndex> loaded, std::uint64_t 
     if (!clock_.is_simulated()) recorder_.start_helper(samples);
   } else {
     (void)recorder_.reserve(1, samples);
+    LODE_CHECK_OK(sut_.expect_query(samples));
   }
   progress_.phase.store(LiveStatus::Phase::kRunning);
   const EndCause end = policy_.run(issuer_, loaded, samples);

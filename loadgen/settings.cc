@@ -99,15 +99,16 @@ Status validate_query_size(const Settings& settings) {
   if (settings.scenario == Scenario::kOffline) {
     const std::uint64_t limit = settings.max_query_count;
     if (limit == 0 || settings.offline_min_samples <= limit) return {};
-    return usage_error("max_queries {} is below min_samples {}; raise the one or lower the other",
-                       limit, settings.offline_min_samples);
+    return usage_error(
+        "max_queries {} is below offline_min_samples {}; raise the one or lower the other", limit,
+        settings.offline_min_samples);
   }
   if (settings.offline_expected_qps != 0.0) {
     return usage_error("expected_qps means nothing in {}; it sizes offline's query",
                        scenario_name(settings.scenario));
   }
   if (settings.offline_min_samples != 0) {
-    return usage_error("min_samples means nothing in {}; it sizes offline's query",
+    return usage_error("offline_min_samples means nothing in {}; it sizes offline's query",
                        scenario_name(settings.scenario));
   }
   return {};

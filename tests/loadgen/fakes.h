@@ -72,6 +72,10 @@ class SimulatedSut : public SystemUnderTest {
     ++starts;
     return {};
   }
+  Status expect_query(std::uint64_t samples) override {
+    expected_sizes.push_back(samples);
+    return {};
+  }
   void issue(std::span<const QuerySample> query) override {
     clock_.advance_ns(issue_cost_ns);
     const bool is_warmup = (query[0].id >> 63) != 0;
@@ -114,6 +118,7 @@ class SimulatedSut : public SystemUnderTest {
   std::vector<QuerySample> issued;
   std::vector<std::uint64_t> query_sizes;
   std::vector<std::uint64_t> warmup_sizes;
+  std::vector<std::uint64_t> expected_sizes;
   std::vector<std::int64_t> issued_at_ns;
   int starts = 0;
   int stops = 0;

@@ -203,6 +203,7 @@ TEST_F(Scenarios, OfflineMeasuresTheRateAndSizesItsQuery) {
   EXPECT_TRUE(m.verdict.valid);
   EXPECT_DOUBLE_EQ(m.expected_qps, 1000.0);
   ASSERT_THAT(sut.query_sizes, ElementsAre(1100));
+  EXPECT_THAT(sut.expected_sizes, ElementsAre(1100));
   EXPECT_EQ(m.metrics.samples, 1100U);
   EXPECT_EQ(m.metrics.queries, 1U);
   EXPECT_EQ(m.metrics.duration_ns, 1100 * kMs);

@@ -67,8 +67,8 @@ TEST(Settings, EachRefusalNamesItsKey) {
          s.scenario = Scenario::kOffline;
          s.offline_expected_qps = -5.0;
        }},
-      {"min_samples", [](Settings& s) { s.offline_min_samples = 5; }},
-      {"min_samples",
+      {"offline_min_samples", [](Settings& s) { s.offline_min_samples = 5; }},
+      {"offline_min_samples",
        [](Settings& s) {
          s.scenario = Scenario::kOffline;
          s.offline_min_samples = 500;
