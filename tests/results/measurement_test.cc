@@ -1,0 +1,70 @@
+// The one definition of a percentile, and the mean.
+#include "results/record/measurement.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace lode::record {
+namespace {
+
+std::vector<std::int64_t> counting(std::size_t n) {
+  std::vector<std::int64_t> values(n);
+  std::iota(values.begin(), values.end(), 0);
+  return values;
+}
+
+TEST(Percentile, IsTheValueAtNTimesP) {
+  EXPECT_EQ(percentile(counting(100), 0.90), 90);
+  EXPECT_EQ(percentile(counting(100), 0.99), 99);
+  EXPECT_EQ(percentile(counting(10), 0.50), 5);
+  EXPECT_EQ(percentile(counting(10), 0.99), 9);
+  EXPECT_EQ(percentile(counting(1024), 0.97), 993);
+  EXPECT_EQ(percentile(counting(10), 0.0), 0);
+  EXPECT_EQ(percentile({42}, 0.999), 42);
+  EXPECT_EQ(percentile(counting(3), std::nextafter(1.0, 0.0)), 2);
+}
+
+TEST(Percentile, AsksForWhatItsContractSays) {
+  EXPECT_DEATH((void)percentile({}, 0.5), "sorted");
+  EXPECT_DEATH((void)percentile({1}, 1.0), "p < 1.0");
+}
+
+TEST(Summarize, OfManyValues) {
+  std::vector<std::int64_t> values = counting(1000);
+  std::reverse(values.begin(), values.end());
+  const Distribution d = summarize(values);
+  EXPECT_EQ(d.min, 0);
+  EXPECT_EQ(d.p50, 500);
+  EXPECT_EQ(d.p90, 900);
+  EXPECT_EQ(d.p95, 950);
+  EXPECT_EQ(d.p97, 970);
+  EXPECT_EQ(d.p99, 990);
+  EXPECT_EQ(d.p99_9, 999);
+  EXPECT_EQ(d.max, 999);
+  EXPECT_EQ(d.mean, 500);  // 499.5
+  EXPECT_TRUE(std::is_sorted(values.begin(), values.end()));
+}
+
+std::int64_t mean_of(std::vector<std::int64_t> values) {
+  return summarize(values).mean;
+}
+
+TEST(Summarize, MeanIsRoundedToTheNearest) {
+  EXPECT_EQ(mean_of({1, 1, 2}), 1);
+  EXPECT_EQ(mean_of({1, 2, 2}), 2);
+  EXPECT_EQ(mean_of({1, 2}), 2);
+  EXPECT_EQ(mean_of({7}), 7);
+  EXPECT_EQ(mean_of({-3, 3}), 0);
+}
+
+TEST(Summarize, MeanOfValuesWhoseSumOverflows) {
+  constexpr std::int64_t kHuge = INT64_MAX / 2;
+  EXPECT_EQ(mean_of({kHuge, kHuge, kHuge, kHuge + 4}), kHuge + 1);
+  EXPECT_EQ(mean_of({0, kHuge, kHuge, kHuge, kHuge, kHuge, kHuge}), kHuge / 7 * 6 + kHuge % 7);
+}
+
+}  // namespace
+}  // namespace lode::record
