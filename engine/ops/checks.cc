@@ -17,8 +17,9 @@ std::string shortened(const std::string& text) {
 
 Status check_attributes(const Node& node, std::initializer_list<AttributeRule> rules) {
   for (const auto& [name, value] : node.attributes) {
-    const auto rule = std::find_if(rules.begin(), rules.end(),
-                                   [&](const AttributeRule& each) { return each.name == name; });
+    const auto rule =
+        std::find_if(rules.begin(), rules.end(),
+                     [&wanted = name](const AttributeRule& each) { return each.name == wanted; });
     if (rule == rules.end()) {
       return node_error(node, "attribute {}={} is not one that is supported", quote(name),
                         shortened(attribute_text(value)));
