@@ -1,4 +1,5 @@
-// Greedy-by-size placement; within a few percent of the lower bound on convolutional networks.
+// Greedy-by-size placement: not optimal, but a convolutional network's peak is one large layer's
+// input and output, and those are placed first.
 #include "engine/runtime/memory_plan.h"
 
 #include <algorithm>
