@@ -51,7 +51,9 @@ Warmup measure_rate(Issuer& issuer, std::span<const SampleIndex> loaded, std::ui
 OfflineSize size_offline_query(const Settings& settings, double rate, std::uint64_t multiple,
                                std::uint64_t memory_limit) {
   const double seconds = static_cast<double>(settings.min_duration_ns) / 1e9;
-  const double for_duration = std::min(std::ceil(kDurationMargin * seconds * rate), kSamplesMax);
+  // An error of rounding is not another sample.
+  const double for_duration =
+      std::clamp(std::ceil(kDurationMargin * seconds * rate - 1e-6), 0.0, kSamplesMax);
   OfflineSize size;
   size.samples = std::max({settings.min_query_count, settings.offline_min_samples,
                            static_cast<std::uint64_t>(for_duration)});
