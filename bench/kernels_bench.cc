@@ -1,0 +1,314 @@
+// GFLOP/s and GB/s of every kernel variant on the layers of known networks, one thread. The lists
+// of the kernel families make the benchmarks: a new variant appears here by itself.
+//
+//   kernels_bench --benchmark_filter=conv/.*7x7
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "engine/kernels/conv/conv.h"
+#include "engine/kernels/dwconv/dwconv.h"
+#include "engine/kernels/eltwise/copy.h"
+#include "engine/kernels/eltwise/eltwise.h"
+#include "engine/kernels/gemm/gemm.h"
+#include "engine/kernels/pool/pool.h"
+#include "engine/kernels/reduce/reduce.h"
+
+namespace lode::engine {
+namespace {
+
+/// Values of ordinary size: denormals or infinities would be measured instead.
+AlignedFloats ordinary_floats(std::int64_t count) {
+  AlignedFloats floats(static_cast<std::size_t>(count) + 1);
+  for (std::size_t i = 0; i < floats.size(); ++i) {
+    floats.data()[i] = 0.01F * static_cast<float>(i % 101) - 0.5F;
+  }
+  return floats;
+}
+
+template <typename AnyShape, typename Arguments>
+void run_all_tasks(const Kernel<AnyShape, Arguments>& kernel, const AnyShape& shape,
+                   const Arguments& arguments) {
+  const std::int64_t count = kernel.task_count(shape);
+  for (std::int64_t task = 0; task < count; ++task) kernel.run(shape, arguments, task);
+  benchmark::ClobberMemory();
+}
+
+void set_rates(benchmark::State& state, double flops, double bytes) {
+  using benchmark::Counter;
+  const auto runs = static_cast<double>(state.iterations());
+  if (flops > 0) state.counters["FLOPS"] = Counter(flops * runs, Counter::kIsRate);
+  state.counters["bytes"] = Counter(bytes * runs, Counter::kIsRate);
+}
+
+template <typename AnyKernel, typename AnyShape>
+bool can_run(const AnyKernel& kernel, const AnyShape& shape) {
+  return kernel.isa <= best_isa() && (kernel.refuse == nullptr || kernel.refuse(shape).empty());
+}
+
+/// Registers `run(state)` as "family/kernel/case" if the kernel takes the shape here.
+template <typename AnyKernel, typename AnyShape, typename Run>
+void add(std::string_view family, const AnyKernel& kernel, std::string_view what,
+         const AnyShape& shape, Run run) {
+  if (!can_run(kernel, shape)) return;
+  benchmark::RegisterBenchmark(
+      fmt::format("{}/{}/{}", family, kernel.name, what).c_str(),
+      [&kernel, shape, run](benchmark::State& state) { run(state, kernel, shape); });
+}
+
+// ---- conv and dwconv
+
+struct NamedConv {
+  const char* name;
+  ConvShape shape;
+};
+
+ConvShape conv(std::int64_t size, std::int64_t in_c, std::int64_t out_c, std::int64_t kernel,
+               std::int64_t stride, std::int64_t groups = 1) {
+  ConvShape shape;
+  shape.in_h = shape.in_w = size;
+  shape.in_c = in_c;
+  shape.out_c = out_c;
+  shape.kernel_h = shape.kernel_w = kernel;
+  shape.stride_h = shape.stride_w = stride;
+  shape.pad_top = shape.pad_left = shape.pad_bottom = shape.pad_right = kernel / 2;
+  shape.out_h = shape.out_w = (size + kernel / 2 * 2 - kernel) / stride + 1;
+  shape.groups = groups;
+  return shape;
+}
+
+const std::vector<NamedConv>& conv_cases() {
+  static const std::vector<NamedConv> kCases = {
+      {"mobilenetv2_stem_224_3_32_3x3s2", conv(224, 3, 32, 3, 2)},
+      {"mobilenetv2_112_16_96_1x1", conv(112, 16, 96, 1, 1)},
+      {"mobilenetv2_56_144_24_1x1", conv(56, 144, 24, 1, 1)},
+      {"mobilenetv2_14_384_64_1x1", conv(14, 384, 64, 1, 1)},
+      {"mobilenetv2_7_320_1280_1x1", conv(7, 320, 1280, 1, 1)},
+      {"resnet50_stem_224_3_64_7x7s2", conv(224, 3, 64, 7, 2)},
+      {"resnet50_56_64_64_3x3", conv(56, 64, 64, 3, 1)},
+      {"resnet50_14_256_256_3x3", conv(14, 256, 256, 3, 1)},
+      {"resnet50_7_512_512_3x3", conv(7, 512, 512, 3, 1)},
+      {"resnet50_14_1024_256_1x1", conv(14, 1024, 256, 1, 1)},
+      {"densenet121_28_128_32_3x3", conv(28, 128, 32, 3, 1)},
+      {"vgg19_224_64_64_3x3", conv(224, 64, 64, 3, 1)},
+      {"squeezenet_55_16_64_3x3", conv(55, 16, 64, 3, 1)},
+  };
+  return kCases;
+}
+
+const std::vector<NamedConv>& dwconv_cases() {
+  static const std::vector<NamedConv> kCases = {
+      {"mobilenetv2_112_32_3x3", conv(112, 32, 32, 3, 1, 32)},
+      {"mobilenetv2_112_96_3x3s2", conv(112, 96, 96, 3, 2, 96)},
+      {"mobilenetv2_56_144_3x3", conv(56, 144, 144, 3, 1, 144)},
+      {"mobilenetv2_14_576_3x3", conv(14, 576, 576, 3, 1, 576)},
+      {"mobilenetv3_14_480_5x5", conv(14, 480, 480, 5, 1, 480)},
+  };
+  return kCases;
+}
+
+void bench_conv(benchmark::State& state, const ConvKernel& kernel, const ConvShape& shape) {
+  const auto inputs = shape.batch * shape.in_h * shape.in_w * shape.in_c;
+  const auto outputs = shape.batch * shape.out_pixels() * shape.out_c;
+  const AlignedFloats x = ordinary_floats(inputs);
+  const AlignedFloats weights = ordinary_floats(shape.out_c * shape.depth());
+  AlignedFloats packed(kernel.packed_floats(shape));
+  kernel.pack(shape, {weights.data(), nullptr}, packed.data());
+  AlignedFloats y(static_cast<std::size_t>(outputs));
+  const std::size_t scratch_bytes =
+      kernel.scratch_bytes != nullptr ? kernel.scratch_bytes(shape) : 0;
+  AlignedFloats scratch(scratch_bytes / sizeof(float) + 1);
+  ConvArguments arguments;
+  arguments.x = x.data();
+  arguments.packed = packed.data();
+  arguments.y = y.data();
+  arguments.scratch = reinterpret_cast<std::byte*>(scratch.data());
+  arguments.activation.kind = ActivationKind::kRelu;
+  for (auto _ : state) run_all_tasks(kernel, shape, arguments);
+  set_rates(state, conv_flops(shape),
+            4.0 * static_cast<double>(inputs + outputs + shape.out_c * shape.depth()));
+}
+
+// ---- gemm
+
+void bench_gemm(benchmark::State& state, const GemmKernel& kernel, const GemmShape& shape) {
+  const AlignedFloats x = ordinary_floats(shape.m * shape.k);
+  const AlignedFloats w = ordinary_floats(shape.k * shape.n);
+  AlignedFloats packed(kernel.packed_floats(shape));
+  kernel.pack(shape, {w.data(), shape.n, 1, nullptr}, packed.data());
+  AlignedFloats y(static_cast<std::size_t>(shape.m * shape.n));
+  GemmArguments arguments;
+  arguments.x = x.data();
+  arguments.packed = packed.data();
+  arguments.y = y.data();
+  for (auto _ : state) run_all_tasks(kernel, shape, arguments);
+  set_rates(state, gemm_flops(shape),
+            4.0 * static_cast<double>(shape.m * shape.k + shape.k * shape.n + shape.m * shape.n));
+}
+
+// ---- the rest is bound by memory
+
+void bench_pool(benchmark::State& state, const PoolKernel& kernel, const PoolShape& shape) {
+  const auto inputs = shape.batch * shape.in_h * shape.in_w * shape.channels;
+  const auto outputs = shape.batch * shape.out_h * shape.out_w * shape.channels;
+  const AlignedFloats x = ordinary_floats(inputs);
+  AlignedFloats y(static_cast<std::size_t>(outputs));
+  for (auto _ : state) run_all_tasks(kernel, shape, PoolArguments{x.data(), y.data()});
+  set_rates(state, 0, 4.0 * static_cast<double>(inputs + outputs));
+}
+
+void bench_unary(benchmark::State& state, const UnaryKernel& kernel, const UnaryShape& shape,
+                 ActivationKind kind) {
+  const AlignedFloats x = ordinary_floats(shape.count);
+  AlignedFloats y(static_cast<std::size_t>(shape.count));
+  const UnaryArguments arguments{x.data(), y.data(), {kind, 0.0F, 6.0F}};
+  for (auto _ : state) run_all_tasks(kernel, shape, arguments);
+  set_rates(state, 0, 8.0 * static_cast<double>(shape.count));
+}
+
+void bench_binary(benchmark::State& state, const BinaryKernel& kernel, const BinaryShape& shape) {
+  std::int64_t count = 1;
+  for (std::size_t axis = 0; axis < shape.rank; ++axis) count *= shape.extent[axis];
+  const AlignedFloats a = ordinary_floats(count);
+  const AlignedFloats b = ordinary_floats(count);
+  AlignedFloats y(static_cast<std::size_t>(count));
+  const BinaryArguments arguments{a.data(), b.data(), y.data(), {}};
+  for (auto _ : state) run_all_tasks(kernel, shape, arguments);
+  set_rates(state, 0, 12.0 * static_cast<double>(count));
+}
+
+void bench_affine(benchmark::State& state, const AffineKernel& kernel, const AffineShape& shape) {
+  const std::int64_t count = shape.outer * shape.channels * shape.inner;
+  const AlignedFloats x = ordinary_floats(count);
+  const AlignedFloats parameters = ordinary_floats(shape.channels);
+  AlignedFloats y(static_cast<std::size_t>(count));
+  const AffineArguments arguments{x.data(), parameters.data(), parameters.data(), y.data(), {}};
+  for (auto _ : state) run_all_tasks(kernel, shape, arguments);
+  set_rates(state, 0, 8.0 * static_cast<double>(count));
+}
+
+void bench_copy(benchmark::State& state, const CopyKernel& kernel, const CopyShape& shape) {
+  std::int64_t count = 1;
+  for (std::size_t axis = 0; axis < shape.rank; ++axis) count *= shape.extent[axis];
+  const AlignedFloats from = ordinary_floats(count);
+  AlignedFloats to(static_cast<std::size_t>(count));
+  const CopyArguments arguments{reinterpret_cast<const std::byte*>(from.data()),
+                                reinterpret_cast<std::byte*>(to.data())};
+  for (auto _ : state) run_all_tasks(kernel, shape, arguments);
+  set_rates(state, 0, 8.0 * static_cast<double>(count));
+}
+
+template <typename AnyShape>
+void bench_reduce(benchmark::State& state, const Kernel<AnyShape, ReduceArguments>& kernel,
+                  const AnyShape& shape, std::int64_t count) {
+  const AlignedFloats x = ordinary_floats(count);
+  AlignedFloats y(static_cast<std::size_t>(count));
+  for (auto _ : state) run_all_tasks(kernel, shape, ReduceArguments{x.data(), y.data()});
+  set_rates(state, 0, 8.0 * static_cast<double>(count));
+}
+
+// ---- registration
+
+void add_products() {
+  for (const ConvKernel* kernel : conv_kernels()) {
+    for (const NamedConv& each : conv_cases()) {
+      add("conv", *kernel, each.name, each.shape, bench_conv);
+    }
+  }
+  for (const DwConvKernel* kernel : dwconv_kernels()) {
+    for (const NamedConv& each : dwconv_cases()) {
+      add("dwconv", *kernel, each.name, each.shape, bench_conv);
+    }
+  }
+  for (const GemmKernel* kernel : gemm_kernels()) {
+    for (const GemmShape& shape :
+         {GemmShape{1, 1000, 1280}, GemmShape{32, 1000, 1280}, GemmShape{1, 4096, 25088}}) {
+      add("gemm", *kernel, fmt::format("{}x{}x{}", shape.m, shape.n, shape.k), shape, bench_gemm);
+    }
+  }
+}
+
+void add_elementwise() {
+  const Shape image{1, 64, 56, 56};
+  const Shape last{64 * 56 * 56, 1, 56 * 64, 64};
+  for (const UnaryKernel* kernel : unary_kernels()) {
+    for (const auto& [name, kind] : {std::pair{"relu", ActivationKind::kRelu},
+                                     {"hard_swish", ActivationKind::kHardSwish},
+                                     {"sigmoid", ActivationKind::kSigmoid}}) {
+      add("unary", *kernel, name, UnaryShape{image.element_count()},
+          [kind](auto& state, const auto& each, const auto& shape) {
+            bench_unary(state, each, shape, kind);
+          });
+    }
+  }
+  for (const BinaryKernel* kernel : binary_kernels()) {
+    add("binary", *kernel, "dense",
+        binary_shape(BinaryOp::kAdd, image, image.strides(), image.strides(), image.strides()),
+        bench_binary);
+    add("binary", *kernel, "per_channel",
+        binary_shape(BinaryOp::kMultiply, image, last, {0, 1, 0, 0}, last), bench_binary);
+    add("binary", *kernel, "mixed_layouts",
+        binary_shape(BinaryOp::kAdd, image, last, image.strides(), last), bench_binary);
+  }
+  for (const AffineKernel* kernel : affine_kernels()) {
+    add("affine", *kernel, "channels_last", AffineShape{56 * 56, 64, 1}, bench_affine);
+    add("affine", *kernel, "plain", AffineShape{1, 64, 56 * 56}, bench_affine);
+  }
+  for (const CopyKernel* kernel : copy_kernels()) {
+    const Shape picture{1, 3, 224, 224};
+    add("copy", *kernel, "dense", copy_shape(4, image, last, last), bench_copy);
+    add("copy", *kernel, "to_channels_last", copy_shape(4, image, image.strides(), last),
+        bench_copy);
+    add("copy", *kernel, "to_plain", copy_shape(4, image, last, image.strides()), bench_copy);
+    add("copy", *kernel, "picture_to_channels_last",
+        copy_shape(4, picture, picture.strides(), {3 * 224 * 224, 1, 3 * 224, 3}), bench_copy);
+  }
+}
+
+void add_reductions() {
+  for (const PoolKernel* kernel : pool_kernels()) {
+    for (const auto& [name, kind] : {std::pair{"max_112_64_3x3s2", PoolKind::kMax},
+                                     {"average_112_64_3x3s2", PoolKind::kAverage}}) {
+      const ConvShape window = conv(112, 64, 64, 3, 2);
+      PoolShape shape;
+      shape.kind = kind;
+      shape.in_h = shape.in_w = window.in_h;
+      shape.channels = window.in_c;
+      shape.out_h = shape.out_w = window.out_h;
+      shape.kernel_h = shape.kernel_w = 3;
+      shape.stride_h = shape.stride_w = 2;
+      shape.pad_top = shape.pad_left = shape.pad_bottom = shape.pad_right = 1;
+      add("pool", *kernel, name, shape, bench_pool);
+    }
+  }
+  const auto whole = [](auto& state, const auto& kernel, const ReduceShape& shape) {
+    bench_reduce(state, kernel, shape, shape.outer * shape.count * shape.inner);
+  };
+  for (const ReduceKernel* kernel : mean_kernels()) {
+    add("mean", *kernel, "49x1280", ReduceShape{1, 49, 1280}, whole);
+  }
+  for (const ReduceKernel* kernel : softmax_kernels()) {
+    add("softmax", *kernel, "1000", ReduceShape{1, 1000, 1}, whole);
+  }
+  for (const LrnKernel* kernel : lrn_kernels()) {
+    add("lrn", *kernel, "56x56x64", LrnShape{56 * 56, 64, 5, 1e-4F, 0.75F, 1.0F},
+        [](auto& state, const auto& each, const LrnShape& shape) {
+          bench_reduce(state, each, shape, shape.pixels * shape.channels);
+        });
+  }
+}
+
+}  // namespace
+}  // namespace lode::engine
+
+int main(int argc, char** argv) {
+  lode::engine::add_products();
+  lode::engine::add_elementwise();
+  lode::engine::add_reductions();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}
