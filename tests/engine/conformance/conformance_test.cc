@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 
+#include "engine/runtime/session.h"
 #include "tests/engine/conformance/vectors.h"
 #include "tests/engine/graph_runner.h"
 
@@ -42,6 +43,8 @@ const std::map<std::string_view, std::string_view> kExceptions = {
 // The backend tests of the onnx package take 1e-3 and 1e-7. References round once, at the end, so
 // that what remains is the error of the expected values, which are float32 results themselves.
 constexpr Tolerance kReferenceTolerance{.relative = 1e-5, .absolute = 1e-6};
+// Kernels sum in float, in their own order.
+constexpr Tolerance kSessionTolerance{.relative = 1e-4, .absolute = 1e-5};
 // 16-bit floats: one rounding to 11 bits of mantissa.
 constexpr Tolerance kHalfTolerance{.relative = 1e-3, .absolute = 1e-6};
 
@@ -150,6 +153,28 @@ TEST(Conformance, ReferencesPass) {
     if (!outputs.ok()) return outputs;
     const Status agreed = check_inference(graph, inputs, *outputs);
     return agreed.ok() ? std::move(outputs) : Result<std::vector<Tensor>>(agreed.error());
+  });
+}
+
+// The whole road of a user's model: passes, plan, kernels.
+Result<std::vector<Tensor>> run_session(Graph graph, std::span<const Tensor> inputs, int threads) {
+  LODE_TRY(const std::shared_ptr<const Model> model, Model::from_graph(std::move(graph), {}));
+  LODE_TRY(const std::unique_ptr<Session> session,
+           Session::create(model, {.threads = threads, .cpus = {}}));
+  std::vector<TensorView> views;
+  for (const Tensor& input : inputs) views.push_back(input.view());
+  return session->run_allocating(views);
+}
+
+TEST(Conformance, SessionsPass) {
+  run_all("session, 1 thread", kSessionTolerance, [](Graph graph, std::span<const Tensor> inputs) {
+    return run_session(std::move(graph), inputs, 1);
+  });
+}
+
+TEST(Conformance, SessionsOfTwoThreadsPass) {
+  run_all("session, 2 threads", kSessionTolerance, [](Graph graph, std::span<const Tensor> inputs) {
+    return run_session(std::move(graph), inputs, 2);
   });
 }
 
