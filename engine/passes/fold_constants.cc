@@ -67,9 +67,9 @@ std::int64_t bounded_bytes(const ValueInfo& info) {
   return bytes;
 }
 
-// Bytes of the largest result, asked of shape inference so that nothing large is made only to be thrown
-// away. Outputs whose shapes depend on the data's values count as nothing: they are no larger than
-// the inputs of the operators that have them.
+// Bytes of the largest result, asked of shape inference so that nothing large is made only to be
+// thrown away. Outputs whose shapes depend on the data's values count as nothing: they are no
+// larger than the inputs of the operators that have them.
 Result<std::int64_t> result_bytes(const Node& node, std::span<const Tensor* const> inputs) {
   LODE_TRY(const OperatorDef* definition, find_operator(node));
   std::vector<ValueInfo> in(inputs.size());
