@@ -27,3 +27,8 @@ if(LODE_SANITIZE)
     add_compile_options(-Wno-maybe-uninitialized -Wno-stringop-overflow)
   endif()
 endif()
+
+# Without coverage of the libraries a fuzzer is blind: it would see its own file only.
+if(LODE_FUZZ)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
