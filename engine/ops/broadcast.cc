@@ -1,3 +1,4 @@
+// Shapes and strides of broadcasting.
 #include "engine/ops/broadcast.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The checks of checks.h: each error names the node, the attribute or input, and the value.
 #include "engine/ops/checks.h"
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// The reference of all operators that change a shape alone.
 #include "engine/ops/copy.h"
 
 #include <cstring>

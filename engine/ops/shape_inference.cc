@@ -1,3 +1,4 @@
+// One walk in topological order; small nodes with known inputs are evaluated on the way.
 #include "engine/ops/shape_inference.h"
 
 #include <new>

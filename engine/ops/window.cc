@@ -1,3 +1,4 @@
+// Reads the attributes of convolution and pooling and settles padding and output extents.
 #include "engine/ops/window.h"
 
 #include <algorithm>

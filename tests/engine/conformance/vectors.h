@@ -2,6 +2,8 @@
 // that it must give.
 #pragma once
 
+#include <onnx/onnx_pb.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -12,7 +14,6 @@
 #include "base/file_io.h"
 #include "engine/onnx/import.h"
 #include "engine/ops/element.h"
-#include "onnx/onnx_pb.h"
 
 namespace lode::engine {
 

@@ -1,3 +1,4 @@
+// Constant, ConstantOfShape and Cast, with what happens at the ends of a type's range.
 #include <cmath>
 #include <limits>
 

@@ -1,3 +1,4 @@
+// Conv by hand: padding, dilation, groups, and what it refuses.
 #include "tests/engine/ops/op_runner.h"
 
 namespace lode::engine {

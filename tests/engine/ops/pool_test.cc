@@ -1,3 +1,4 @@
+// Pooling and means by hand: partial windows, padding that counts or does not, indices.
 #include <cmath>
 
 #include "tests/engine/ops/op_runner.h"

@@ -1,3 +1,4 @@
+// The list of operators as a whole: complete rows, errors by name, no crash on hostile nodes.
 #include <set>
 
 #include "engine/ops/checks.h"

@@ -1,3 +1,4 @@
+// Inference over graphs: known extents become constants, unknown ones spread.
 #include "engine/ops/shape_inference.h"
 
 #include <gmock/gmock.h>
