@@ -25,6 +25,7 @@ constexpr std::array kLatencyBound = {Scenario::kSingleStream, Scenario::kMultiS
 constexpr std::array kAccuracy = {Mode::kAccuracy};
 constexpr std::array kEngine = {SutKind::kEngine};
 constexpr std::array kDelay = {SutKind::kDelay};
+constexpr std::array kWorkers = {SutKind::kEngine, SutKind::kDelay};
 
 constexpr std::array<std::string_view, 4> kScenarios = {"single-stream", "multi-stream", "server",
                                                         "offline"};
@@ -220,7 +221,8 @@ constexpr KeySpec kSutKeys[] = {
      .doc = "system under test: the engine, null (answers at once) or delay (a stated latency)",
      .choices = kSuts, .set = set_sut,
      .text = [](const RunConfig& c) { return std::string(sut_name(c.sut)); }},
-    {.name = "delay", .type = ValueType::kText, .doc = "latency distribution of the delay SUT",
+    {.name = "delay", .type = ValueType::kText,
+     .doc = "the delay SUT's latency: constant:1ms, uniform:1ms,3ms, exponential:2ms, ...",
      .applies = {{}, {}, kDelay},
      .set = [](RunConfig& c, std::string_view t) { return set_text(c.delay, t); },
      .text = [](const RunConfig& c) { return c.delay; }},
@@ -231,8 +233,9 @@ constexpr KeySpec kSutKeys[] = {
      .applies = {{}, {}, kEngine},
      .set = set_count<&RunConfig::threads, 1, kMostWorkers>,
      .text = count_text<&RunConfig::threads>},
-    {.name = "instances", .type = ValueType::kCount, .doc = "engines that work side by side",
-     .applies = {{}, {}, kEngine},
+    {.name = "instances", .type = ValueType::kCount,
+     .doc = "engines (or servers of the delay SUT) that work side by side",
+     .applies = {{}, {}, kWorkers},
      .set = set_count<&RunConfig::instances, 1, kMostWorkers>,
      .text = count_text<&RunConfig::instances>},
     {.name = "isa", .type = ValueType::kChoice, .doc = "cap on the instruction set",
@@ -465,6 +468,10 @@ std::string default_text(const KeySpec& key) {
   return key.text(RunConfig{});
 }
 
+std::string value_text(const KeySpec& key) {
+  return key.choices.empty() ? std::string(value_type_hint(key.type)) : join_choices(key.choices);
+}
+
 std::string applies_text(const KeySpec& key) {
   std::string text;
   const auto add = [&text](const std::string& part) {
@@ -486,10 +493,8 @@ std::string key_reference_markdown() {
       "| key | value | default | for | meaning |\n"
       "|---|---|---|---|---|\n";
   for (const KeySpec& key : all_keys()) {
-    const std::string value =
-        key.choices.empty() ? std::string(value_type_hint(key.type)) : join_choices(key.choices);
     const std::string standard = default_text(key);
-    text += fmt::format("| `{}` | {} | {} | {} | {} |\n", key.name, value,
+    text += fmt::format("| `{}` | {} | {} | {} | {} |\n", key.name, value_text(key),
                         standard.empty() ? "not set" : fmt::format("`{}`", standard),
                         applies_text(key), key.doc);
   }

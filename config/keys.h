@@ -25,7 +25,7 @@ enum class ValueType : std::uint8_t {
   kCpuList,   ///< 0,1,4-7
 };
 
-/// "a duration (10s, 15ms)", for help and errors.
+/// "TIME (10s, 15ms, 500us)", for help.
 [[nodiscard]] std::string_view value_type_hint(ValueType type);
 
 /// The runs in which a key means something; an empty list stands for all of them.
@@ -67,8 +67,14 @@ struct KeySpec {
 /// "", or why `key` means nothing in this run: "in scenario offline (it is for multi-stream)".
 [[nodiscard]] std::string why_meaningless(const KeySpec& key, const RunConfig& config);
 
+/// "a, b or c".
+[[nodiscard]] std::string join_choices(std::span<const std::string_view> choices);
+
 /// Default spelling; "" if there is none.
 [[nodiscard]] std::string default_text(const KeySpec& key);
+
+/// What may be written: the choices, or the hint of the type.
+[[nodiscard]] std::string value_text(const KeySpec& key);
 
 /// The runs a key is for: "multi-stream", "accuracy mode", "all".
 [[nodiscard]] std::string applies_text(const KeySpec& key);

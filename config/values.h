@@ -38,9 +38,6 @@ namespace lode::config {
 /// "0,1,4-7", in any order.
 [[nodiscard]] Status read_cpu_list(std::string_view text, std::vector<int>& out);
 
-/// "a, b or c".
-[[nodiscard]] std::string join_choices(std::span<const std::string_view> choices);
-
 /// One of `choices`.
 [[nodiscard]] Status read_choice(std::string_view text, std::span<const std::string_view> choices,
                                  std::string& out);

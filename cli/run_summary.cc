@@ -1,0 +1,217 @@
+#include "cli/run_summary.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/units.h"
+#include "results/stats/order_statistics.h"
+
+namespace lode::cli {
+namespace {
+
+using record::Distribution;
+using record::Record;
+
+std::string config_text(const Record& record, std::string_view key) {
+  const auto entry = std::find_if(record.config.begin(), record.config.end(),
+                                  [&](const record::ConfigEntry& each) { return each.key == key; });
+  if (entry == record.config.end()) return {};
+  if (const auto* count = std::get_if<std::uint64_t>(&entry->value)) return std::to_string(*count);
+  if (const auto* text = std::get_if<std::string>(&entry->value)) return *text;
+  return {};
+}
+
+std::string model_name(const Record& record) {
+  if (!record.model.has_value()) return fmt::format("sut {}", config_text(record, "sut"));
+  return std::filesystem::path(record.model->path).filename().string();
+}
+
+std::string precision_of(const Record& record) {
+  return record.model.has_value() ? record.model->precision : "";
+}
+
+std::string grouped(std::uint64_t count) {
+  std::string digits = std::to_string(count);
+  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+  return digits;
+}
+
+std::string percent(double fraction) {
+  return fmt::format("{:.2f}%", fraction * 100);
+}
+
+std::string headline_value(const record::Headline& headline) {
+  if (headline.unit == "ns") return format_duration(static_cast<std::int64_t>(headline.value));
+  return fmt::format("{} {}", format_rate(headline.value), headline.unit);
+}
+
+/// The interval of a latency headline, from the times themselves; none for a rate, which a single
+/// run measures once.
+std::string headline_interval(const ShownRun& run) {
+  const record::Headline& headline = run.record.metrics.headline;
+  const bool p99 = headline.name == "p99_latency";
+  if (headline.name != "p90_latency" && !p99) return {};
+  std::vector<std::int64_t> latencies;
+  for (std::size_t q = 0; q < run.raw.completed_ns.size(); ++q) {
+    if (run.raw.completed_ns[q] < 0) continue;
+    latencies.push_back(run.raw.completed_ns[q] - run.raw.scheduled_ns[q]);
+  }
+  if (latencies.empty()) return {};
+  std::sort(latencies.begin(), latencies.end());
+  constexpr double kConfidence = 0.95;
+  const auto interval = stats::percentile_interval(latencies, p99 ? 0.99 : 0.90, kConfidence);
+  if (!interval.has_value()) return "  (too few queries for a 95% interval)";
+  return fmt::format("  [{}, {}] 95% by order statistics, within this run",
+                     format_duration(interval->lower_ns), format_duration(interval->upper_ns));
+}
+
+std::string distribution_line(std::string_view name, const std::optional<Distribution>& given) {
+  if (!given.has_value()) return fmt::format("{:<12}n/a (nothing completed)\n", name);
+  const Distribution& d = *given;
+  std::string line = fmt::format("{:<12}", name);
+  const std::pair<std::string_view, std::int64_t> kShown[] = {
+      {"min", d.min}, {"mean", d.mean}, {"p50", d.p50},     {"p90", d.p90}, {"p95", d.p95},
+      {"p97", d.p97}, {"p99", d.p99},   {"p99.9", d.p99_9}, {"max", d.max}};
+  for (const auto& [label, value] : kShown) {
+    if (label != "min") line += "  ";
+    line += fmt::format("{} {}", label, format_duration(value));
+  }
+  line += '\n';
+  return line;
+}
+
+std::string title(const Record& record) {
+  std::string text = fmt::format("{} · {} · {}", model_name(record), record.scenario, record.mode);
+  const auto add = [&text](std::string_view name, const std::string& value) {
+    if (!value.empty()) text += fmt::format(" · {}{}", name, value);
+  };
+  add("", precision_of(record));
+  add("batch ", config_text(record, "batch"));
+  if (record.model.has_value()) {
+    text += fmt::format(" · {} x {} threads", config_text(record, "instances"),
+                        config_text(record, "threads"));
+    add("isa ", record.model->isa);
+  }
+  return text + "\n";
+}
+
+std::string accuracy_text(const record::Accuracy& accuracy) {
+  std::string text = fmt::format("top-1       {} of {} ({})\ntop-5       {} of {} ({})\n",
+                                 accuracy.top1_correct, accuracy.samples, percent(accuracy.top1),
+                                 accuracy.top5_correct, accuracy.samples, percent(accuracy.top5));
+  if (accuracy.target_top1.has_value()) {
+    text += fmt::format("target      top-1 at least {}: {}\n", percent(*accuracy.target_top1),
+                        accuracy.top1 < *accuracy.target_top1 ? "MISSED" : "met");
+  }
+  if (accuracy.calibration_seen > 0) {
+    text += fmt::format("calibration had seen {} of these samples\n", accuracy.calibration_seen);
+  }
+  return text;
+}
+
+std::string verdict_text(const Record& record) {
+  std::string text = fmt::format("VERDICT     {}{}\n", record.verdict.valid ? "VALID" : "INVALID",
+                                 record.interrupted ? " (interrupted)" : "");
+  for (const record::Reason& reason : record.verdict.reasons) {
+    text += fmt::format("  {}: {}, wanted {}: {}\n", reason.rule, reason.value, reason.limit,
+                        reason.advice);
+  }
+  return text;
+}
+
+Table make_table(std::span<const ShownRun> runs, bool plain) {
+  Table table;
+  table.columns = {{"run", false},
+                   {"model", false},
+                   {"scenario", false},
+                   {"mode", false},
+                   {"precision", false},
+                   {"batch", true},
+                   {"headline", false},
+                   {"value", true},
+                   {plain ? "samples_per_s" : "samples/s", true},
+                   {plain ? "p50_ns" : "p50", true},
+                   {plain ? "p90_ns" : "p90", true},
+                   {plain ? "p99_ns" : "p99", true},
+                   {plain ? "top1" : "top-1", true},
+                   {plain ? "top5" : "top-5", true},
+                   {"verdict", false}};
+  for (const ShownRun& run : runs) {
+    const Record& record = run.record;
+    const record::Metrics& metrics = record.metrics;
+    const auto time = [&](std::int64_t Distribution::*field) -> std::string {
+      if (!metrics.latency_ns.has_value()) return plain ? "" : "n/a";
+      const std::int64_t ns = *metrics.latency_ns.*field;
+      return plain ? std::to_string(ns) : format_duration(ns);
+    };
+    const auto fraction = [&](double record::Accuracy::*field) -> std::string {
+      if (!record.accuracy.has_value()) return plain ? "" : "-";
+      const double value = *record.accuracy.*field;
+      return plain ? fmt::format("{}", value) : percent(value);
+    };
+    const std::string rate = plain ? fmt::format("{}", metrics.throughput_samples_per_s)
+                                   : format_rate(metrics.throughput_samples_per_s);
+    table.rows.push_back(
+        {run.directory.filename().string(), model_name(record), record.scenario, record.mode,
+         precision_of(record), config_text(record, "batch"), metrics.headline.name,
+         plain ? fmt::format("{}", metrics.headline.value) : headline_value(metrics.headline), rate,
+         time(&Distribution::p50), time(&Distribution::p90), time(&Distribution::p99),
+         fraction(&record::Accuracy::top1), fraction(&record::Accuracy::top5),
+         record.verdict.valid ? "VALID" : "INVALID"});
+  }
+  return table;
+}
+
+}  // namespace
+
+std::string summary_text(const ShownRun& run) {
+  const Record& record = run.record;
+  const record::Metrics& metrics = record.metrics;
+  std::string text = title(record);
+  if (record.accuracy.has_value()) text += accuracy_text(*record.accuracy);
+  std::string name = metrics.headline.name;
+  std::replace(name.begin(), name.end(), '_', ' ');
+  if (record.mode == "performance") {
+    text +=
+        fmt::format("{:<12}{}{}\n", name, headline_value(metrics.headline), headline_interval(run));
+  }
+  if (metrics.headline.name != "throughput" || record.mode != "performance") {
+    text += fmt::format("{:<12}{} samples/s\n", "throughput",
+                        format_rate(metrics.throughput_samples_per_s));
+  }
+  text += distribution_line("latency", metrics.latency_ns);
+  text += distribution_line("service", metrics.service_ns);
+  text += distribution_line("issue lag", metrics.issue_lag_ns);
+  text += fmt::format("{:<12}{} queries, {} samples in {}; {} warm-up queries not counted\n",
+                      "counted", grouped(metrics.queries), grouped(metrics.samples),
+                      format_duration(metrics.duration_ns), record.warmup_queries);
+  text += fmt::format("{:<12}peak memory {}, processor time {:.2f} s\n", "used",
+                      format_bytes(record.resources.peak_rss_bytes), record.resources.cpu_seconds);
+  text += fmt::format("{:<12}{}\n", "early stop", record.early_stopping);
+  text += verdict_text(record);
+  text += fmt::format("{:<12}{}\n", "record", run.directory.string());
+  return text;
+}
+
+std::string runs_table(std::span<const ShownRun> runs, Format format) {
+  return render_table(make_table(runs, format == Format::kCsv), format);
+}
+
+std::string runs_json(std::span<const ShownRun> runs) {
+  if (runs.size() == 1) return record::to_json(runs.front().record);
+  auto list = nlohmann::ordered_json::array();
+  for (const ShownRun& run : runs) {
+    list.push_back(nlohmann::ordered_json::parse(record::to_json(run.record)));
+  }
+  return list.dump(2) + "\n";
+}
+
+std::string render_runs(std::span<const ShownRun> runs, Format format) {
+  if (format == Format::kJson) return runs_json(runs);
+  if (format == Format::kText && runs.size() == 1) return summary_text(runs.front());
+  return runs_table(runs, format);
+}
+
+}  // namespace lode::cli

@@ -1,0 +1,157 @@
+#include "run/execute.h"
+
+#include <chrono>
+#include <optional>
+
+#include "base/file_io.h"
+#include "base/provenance.h"
+#include "config/keys.h"
+#include "config/resolve.h"
+#include "run/resources.h"
+#include "run/scorer.h"
+#include "run/subject.h"
+
+namespace lode::run {
+namespace {
+
+using config::ResolvedConfig;
+using config::ValueType;
+using record::Record;
+
+std::int64_t unix_ms_now() {
+  using std::chrono::duration_cast;
+  return duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// A setting as the record holds it: numbers as numbers, all else as YAML spells it.
+record::ConfigValue config_value(const ResolvedConfig& config, const config::Setting& setting) {
+  switch (config::find_key(setting.key)->type) {
+    case ValueType::kCount:
+      return static_cast<std::uint64_t>(std::stoull(setting.text));
+    case ValueType::kNumber:
+    case ValueType::kFraction:
+      return std::stod(setting.text);
+    case ValueType::kCpuList:
+      return std::vector<std::int64_t>(config.values.cpus.begin(), config.values.cpus.end());
+    default:
+      return setting.text;
+  }
+}
+
+std::vector<record::ConfigEntry> config_entries(const ResolvedConfig& config,
+                                                const Subject& subject) {
+  std::vector<record::ConfigEntry> entries;
+  for (const config::Setting& setting : config.settings) {
+    if (!config::find_key(setting.key)->recorded || setting.key == "calibration") continue;
+    entries.push_back(
+        {std::string(setting.key), config_value(config, setting), setting.source.where});
+  }
+  // No precision of today is made from calibration samples, so whatever was given is not used.
+  if (subject.model.has_value()) {
+    const bool given = !config.values.calibration.empty();
+    entries.push_back(
+        {"calibration", std::string("unused"), given ? config.where("calibration") : "default"});
+  }
+  return entries;
+}
+
+Record describe(const ResolvedConfig& config, const Subject& subject, std::string_view command) {
+  Record record;
+  const std::int64_t now_ms = unix_ms_now();
+  const auto ticks = std::chrono::steady_clock::now().time_since_epoch().count();
+  record.id = record::make_run_id(
+      now_ms, fmt::format("{} {} {}", ticks, config.values.output.string(), command));
+  record.started_at = record::format_utc(now_ms);
+  record.command = command;
+  record.config = config_entries(config, subject);
+  record.system = read_system_info();
+  const Provenance& build = provenance();
+  record.build = {std::string(build.version), std::string(build.commit),
+                  std::string(build.compiler), std::string(build.build_type)};
+  record.model = subject.model;
+  record.dataset = subject.dataset;
+  record.scenario = scenario_name(config.values.settings.scenario);
+  record.mode = mode_name(config.values.settings.mode);
+  return record;
+}
+
+/// What a preset asks for and this version does not do is said in the record.
+std::string early_stopping_note(const config::RunConfig& values, const std::string& measured) {
+  if (values.preset.empty()) return measured;
+  return fmt::format("{} (preset {} waives it)", measured, values.preset);
+}
+
+/// Names the directory asked for where an error names its staging place.
+Error in_users_terms(const Error& error, const PendingDirectory& directory,
+                     const std::filesystem::path& output) {
+  Error told = error;
+  const std::string staging = directory.staging().string();
+  for (auto at = told.message.find(staging); at != std::string::npos;
+       at = told.message.find(staging, at + output.string().size())) {
+    told.message.replace(at, staging.size(), output.string());
+  }
+  return told;
+}
+
+Status write_files(const ResolvedConfig& config, const RunOutcome& outcome,
+                   const std::filesystem::path& folder) {
+  LODE_CHECK_OK(
+      record::write_samples(outcome.raw, outcome.record.id, folder / record::kSamplesFile));
+  LODE_CHECK_OK(
+      write_file_atomically(folder / record::kConfigFile, config::effective_yaml(config)));
+  return write_file_atomically(folder / record::kResultFile, record::to_json(outcome.record));
+}
+
+}  // namespace
+
+Result<RunOutcome> execute(const ResolvedConfig& config, std::string_view command,
+                           const RunHooks& hooks) {
+  LODE_CHECK_OK(config::check_complete(config));
+  const config::RunConfig& values = config.values;
+  LODE_TRY(PendingDirectory directory, PendingDirectory::create(values.output));
+  LODE_TRY(const Subject subject, open_subject(config));
+
+  RunOutcome outcome;
+  outcome.directory = values.output;
+  outcome.record = describe(config, subject, command);
+  Record& record = outcome.record;
+
+  loadgen::TestHooks test_hooks{
+      .interrupted = hooks.interrupted, .progress = hooks.progress, .outputs = {}};
+  std::optional<Scorer> scorer;
+  if (values.settings.mode == loadgen::Mode::kAccuracy) {
+    scorer.emplace(*subject.library);
+    test_hooks.outputs = [&scorer](SampleIndex index, std::span<const std::byte> output) {
+      scorer->add(index, output);
+    };
+  }
+  LODE_TRY(record::Measurement measurement,
+           loadgen::run_test(*subject.sut, *subject.library, values.settings, *subject.clock,
+                             test_hooks));
+  record.interrupted = measurement.interrupted;
+  record.verdict = std::move(measurement.verdict);
+  record.metrics = std::move(measurement.metrics);
+  record.warmup_queries = measurement.warmup_queries;
+  record.expected_qps = measurement.expected_qps;
+  record.early_stopping = early_stopping_note(values, measurement.early_stopping);
+  if (scorer.has_value()) {
+    LODE_TRY(record.accuracy, scorer->result());
+    record.accuracy->target_top1 = values.accuracy_target;
+  }
+  record.resources = read_resources();
+  outcome.raw = std::move(measurement.raw);
+
+  Status written = write_files(config, outcome, directory.staging());
+  if (written.ok()) written = directory.commit();
+  if (!written.ok()) return in_users_terms(written.error(), directory, values.output);
+  return outcome;
+}
+
+bool missed_accuracy(const Record& record) {
+  return record.accuracy.has_value() && record.accuracy->target_top1.has_value() &&
+         record.accuracy->top1 < *record.accuracy->target_top1;
+}
+
+}  // namespace lode::run

@@ -1,0 +1,38 @@
+// Top-1 and top-5 of a classifier's outputs against a dataset's labels.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "datasets/sample_library.h"
+#include "results/record/record.h"
+
+namespace lode::run {
+
+/// Scores samples as they are answered. A sample is top-1 if the first of its largest outputs is
+/// the label's, and top-5 if fewer than five outputs are larger than the label's.
+class Scorer {
+ public:
+  /// `library` has labels and outlives the scorer.
+  explicit Scorer(const SampleLibrary& library);
+
+  /// `output`: the class scores as native f32. A second answer to a sample is not counted. Keeps
+  /// the first error, after which nothing is scored. One call at a time.
+  void add(SampleIndex index, std::span<const std::byte> output);
+
+  /// What was scored so far; fails with the first output that could not be scored.
+  [[nodiscard]] Result<record::Accuracy> result() const;
+
+ private:
+  Status score(SampleIndex index, std::span<const std::byte> output);
+
+  const SampleLibrary& library_;
+  std::vector<bool> seen_;
+  std::vector<float> scores_;
+  record::Accuracy accuracy_;
+  std::optional<Error> error_;
+};
+
+}  // namespace lode::run

@@ -1,0 +1,121 @@
+#include "run/subject.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/file_io.h"
+#include "base/log.h"
+#include "datasets/dataset.h"
+#include "run/index_library.h"
+#include "sut/sut_list.h"
+
+namespace lode::run {
+namespace {
+
+using config::ResolvedConfig;
+using config::RunConfig;
+using config::SutKind;
+
+/// Samples of a library without data, if the configuration does not say.
+constexpr std::uint64_t kIndexSamples = 1024;
+
+Result<std::uint64_t> file_bytes(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::uintmax_t bytes = std::filesystem::file_size(path, error);
+  if (error) return runtime_error("cannot read '{}': {}", path.string(), error.message());
+  return static_cast<std::uint64_t>(bytes);
+}
+
+Status open_samples(const ResolvedConfig& config, Subject& subject) {
+  const RunConfig& values = config.values;
+  const std::uint64_t at_once = values.settings.performance_sample_count;
+  if (values.dataset.empty()) {
+    subject.library = std::make_unique<IndexLibrary>(at_once > 0 ? at_once : kIndexSamples);
+    return {};
+  }
+  LODE_TRY(subject.library, datasets::open_dataset(values.dataset, at_once));
+  const std::uint64_t samples = subject.library->total_sample_count();
+  if (samples == 0) return runtime_error("dataset '{}' has no samples", values.dataset.string());
+  const bool scored = values.settings.mode == loadgen::Mode::kAccuracy;
+  if (scored && subject.library->label(0) < 0) {
+    return runtime_error(
+        "dataset '{}' has no labels, and accuracy mode needs them; import it with "
+        "--labels",
+        values.dataset.string());
+  }
+  LODE_TRY(std::string digest, sha256_file(values.dataset));
+  subject.dataset = record::DatasetInfo{values.dataset.string(), std::move(digest), samples};
+  return {};
+}
+
+/// A calibration dataset is not used with FP32, but a wrong name is still a mistake worth telling.
+Status check_calibration(const ResolvedConfig& config) {
+  if (config.values.calibration.empty()) return {};
+  const auto info = datasets::read_dataset_info(config.values.calibration);
+  if (!info.ok()) return info.error().within(config.where("calibration"));
+  return {};
+}
+
+Status load_model(const ResolvedConfig& config, Subject& subject, sut::SutRequest& request) {
+  const RunConfig& values = config.values;
+  // First, so that a missing file is told in one way whatever would read it.
+  LODE_TRY(const std::uint64_t bytes, file_bytes(values.model));
+  engine::ModelOptions options;
+  if (values.isa != "best") options.isa = values.isa;
+  LODE_TRY(request.model, engine::Model::load(values.model, options));
+  const engine::Model& model = *request.model;
+  if (!values.precision.empty() && values.precision != model.precision()) {
+    return usage_error(
+        "{}: precision {} was asked for, but '{}' holds {}; name what it holds or "
+        "leave precision out",
+        config.where("precision"), values.precision, values.model.string(), model.precision());
+  }
+  LODE_TRY(std::string digest, sha256_file(values.model));
+  subject.model = record::ModelInfo{.path = values.model.string(),
+                                    .sha256 = std::move(digest),
+                                    .precision = model.precision(),
+                                    .file_bytes = bytes,
+                                    .weight_bytes = model.weight_bytes(),
+                                    .isa = model.isa()};
+  return {};
+}
+
+/// With a processor to spare, waiting for an answer by spinning spares the next query the time that
+/// waking a thread takes; without one it would take that processor from the engine.
+std::unique_ptr<Clock> make_clock(const RunConfig& values) {
+  constexpr std::int64_t kSpinNs = 20'000'000;
+  const std::uint64_t workers =
+      values.sut == SutKind::kEngine ? values.instances * values.threads : 0;
+  const bool has_spare = workers < std::max(1U, std::thread::hardware_concurrency());
+  return std::make_unique<RealClock>(has_spare ? kSpinNs : 0);
+}
+
+}  // namespace
+
+Result<Subject> open_subject(const ResolvedConfig& config) {
+  const RunConfig& values = config.values;
+  Subject subject;
+  subject.clock = make_clock(values);
+  LODE_CHECK_OK(check_calibration(config));
+  sut::SutRequest request;
+  request.name = sut_name(values.sut);
+  if (values.sut == SutKind::kEngine) LODE_CHECK_OK(load_model(config, subject, request));
+  LODE_CHECK_OK(open_samples(config, subject));
+  request.threads = static_cast<int>(values.threads);
+  request.instances = static_cast<int>(values.instances);
+  request.batch = values.batch;
+  request.cpus = values.cpus;
+  request.delay = values.delay;
+  request.delay_workers = static_cast<int>(values.instances);
+  request.seed = values.settings.schedule_seed;
+  auto made = sut::make_sut(request, *subject.library, *subject.clock);
+  if (!made.ok()) {
+    const bool own = values.sut == SutKind::kDelay;
+    return own ? made.error().within(config.where("delay")) : made.error();
+  }
+  subject.sut = *std::move(made);
+  log(LogLevel::kInfo, "under test: {}; samples: {}", subject.sut->name(), subject.library->name());
+  return subject;
+}
+
+}  // namespace lode::run

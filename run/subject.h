@@ -1,0 +1,27 @@
+// What a run puts together before the clock starts: model, samples, system under test.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/clock.h"
+#include "config/run_config.h"
+#include "datasets/sample_library.h"
+#include "loadgen/system_under_test.h"
+#include "results/record/record.h"
+
+namespace lode::run {
+
+/// Made by open_subject(); the SUT refers to the library and the clock.
+struct Subject {
+  std::unique_ptr<Clock> clock;
+  std::unique_ptr<SampleLibrary> library;
+  std::unique_ptr<loadgen::SystemUnderTest> sut;
+  std::optional<record::ModelInfo> model;      ///< none for a SUT that uses none
+  std::optional<record::DatasetInfo> dataset;  ///< none without a dataset
+};
+
+/// Opens and checks everything that `config` names. Errors name the file or the key.
+[[nodiscard]] Result<Subject> open_subject(const config::ResolvedConfig& config);
+
+}  // namespace lode::run

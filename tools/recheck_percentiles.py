@@ -1,0 +1,161 @@
+#!/usr/bin/python3
+"""Recomputes the figures of a run from its raw times alone, and compares them with its record.
+
+  recheck_percentiles.py RUN_DIRECTORY...
+
+Reads samples.h5 (times in integer ns) and result.json, shares no code with the product, and works
+in integers: a percentile is sorted[floor(n*p)], with p as a ratio of integers; a mean is the sum
+over n, rounded half up. Rates are compared as exact ratios, to the last bits of a double. Prints
+every figure that it checked; exits 1 and names each field that differs.
+
+Needs h5py and numpy (Debian: python3-h5py).
+"""
+import fractions
+import json
+import pathlib
+import sys
+
+import h5py
+import numpy as np
+
+# Percentile name -> p in thousandths.
+PERCENTILES = {"p50": 500, "p90": 900, "p95": 950, "p97": 970, "p99": 990, "p99_9": 999}
+HEADLINES = {"single-stream": "p90_latency", "multi-stream": "p99_latency",
+             "offline": "throughput"}
+NEVER = -1
+
+
+class Check:
+    """Compares figures and remembers whether all of them held."""
+
+    def __init__(self, name):
+        self.name = name
+        self.checked = 0
+        self.wrong = []
+
+    def equal(self, field, recorded, recomputed):
+        self.checked += 1
+        same = type(recorded) is type(recomputed) and recorded == recomputed
+        self.report(field, recorded, recomputed, same)
+
+    def close(self, field, recorded, exact):
+        """`exact` is a Fraction; two roundings of a double are allowed."""
+        self.checked += 1
+        same = isinstance(recorded, (int, float)) and (
+            abs(fractions.Fraction(recorded) - exact) <= abs(exact) / 2 ** 51)
+        self.report(field, recorded, float(exact), same)
+
+    def report(self, field, recorded, recomputed, same):
+        print(f"{self.name}: {field}: recorded {recorded}, recomputed {recomputed}: "
+              f"{'ok' if same else 'WRONG'}")
+        if not same:
+            self.wrong.append(field)
+
+
+def distribution(values):
+    """The nine figures of integer values; None without values."""
+    if len(values) == 0:
+        return None
+    ordered = np.sort(values)
+    count = len(ordered)
+    total = sum(int(value) for value in ordered)
+    figures = {"min": int(ordered[0]), "mean": (2 * total + count) // (2 * count),
+               "max": int(ordered[-1])}
+    for name, thousandths in PERCENTILES.items():
+        figures[name] = int(ordered[count * thousandths // 1000])
+    return figures
+
+
+def check_distribution(check, field, recorded, values):
+    expected = distribution(values)
+    if recorded is None or expected is None:
+        check.equal(field, recorded, expected)
+        return
+    check.equal(f"{field} (names)", sorted(recorded), sorted(expected))
+    for name, value in expected.items():
+        check.equal(f"{field}.{name}", recorded.get(name), value)
+
+
+def issue_lag(scenario, scheduled, issued, completed):
+    """Closed loops: previous completion -> issue, the first from its schedule. Others: schedule."""
+    due = scheduled.copy()
+    if scenario in ("single-stream", "multi-stream"):
+        due[1:] = completed[:-1]
+        known = np.ones(len(due), dtype=bool)
+        known[1:] = completed[:-1] != NEVER
+        return (issued - due)[known]
+    return issued - due
+
+
+def check_samples(check, queries, samples):
+    """The columns of samples.h5 agree with each other."""
+    index, query, done = samples
+    completed = queries[2]
+    check.equal("samples.h5: lengths", [len(index), len(query)], [len(done)] * 2)
+    last = np.full(len(completed), NEVER, dtype=np.int64)
+    np.maximum.at(last, query, done)
+    open_queries = np.zeros(len(completed), dtype=bool)
+    open_queries[query[done == NEVER]] = True
+    last[open_queries] = NEVER
+    check.equal("samples.h5: a query completes with its last sample",
+                bool(np.array_equal(last, completed)), True)
+
+
+def check_run(folder):
+    check = Check(str(folder))
+    record = json.loads((folder / "result.json").read_text())
+    with h5py.File(folder / "samples.h5", "r") as file:
+        queries = [file[f"queries/{name}"][:] for name in
+                   ("scheduled_ns", "issued_ns", "completed_ns")]
+        samples = [file[f"samples/{name}"][:] for name in ("index", "query", "completed_ns")]
+        check.equal("samples.h5: run", file.attrs["run"] if isinstance(file.attrs["run"], str)
+                    else file.attrs["run"].decode(), record["id"])
+    scheduled, issued, completed = queries
+    check_samples(check, queries, samples)
+    metrics = record["metrics"]
+
+    answered = completed != NEVER
+    check_distribution(check, "latency_ns", metrics["latency_ns"],
+                       (completed - scheduled)[answered])
+    check_distribution(check, "service_ns", metrics["service_ns"], (completed - issued)[answered])
+    check_distribution(check, "issue_lag_ns", metrics["issue_lag_ns"],
+                       issue_lag(record["scenario"], scheduled, issued, completed))
+
+    done = samples[2][samples[2] != NEVER]
+    duration = int(done.max()) - int(scheduled[0]) if len(done) else 0
+    rate = fractions.Fraction(len(done) * 10 ** 9, duration) if duration else fractions.Fraction(0)
+    check.equal("queries", metrics["queries"], int(answered.sum()))
+    check.equal("samples", metrics["samples"], len(done))
+    check.equal("duration_ns", metrics["duration_ns"], duration)
+    check.close("throughput_samples_per_s", metrics["throughput_samples_per_s"], rate)
+
+    headline = metrics["headline"]
+    check.equal("headline.name", headline["name"], HEADLINES.get(record["scenario"]))
+    if headline["name"] == "throughput":
+        check.close("headline.value", headline["value"], rate)
+    else:
+        latencies = distribution((completed - scheduled)[answered])
+        name = headline["name"].removesuffix("_latency")
+        check.close("headline.value", headline["value"],
+                    fractions.Fraction(latencies.get(name, 0) if latencies else 0))
+    return check
+
+
+def main(arguments):
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(__doc__)
+        return 0 if arguments else 2
+    failed = 0
+    for argument in arguments:
+        check = check_run(pathlib.Path(argument))
+        if check.wrong:
+            failed += 1
+            print(f"{check.name}: {len(check.wrong)} of {check.checked} figures are WRONG: "
+                  f"{', '.join(check.wrong)}")
+        else:
+            print(f"{check.name}: all {check.checked} figures are right")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
