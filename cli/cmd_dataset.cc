@@ -64,11 +64,15 @@ void add_store_flags(CLI::App& command, StoreFlags& flags) {
                   "f32 stores what a model gets; u8 the pixels, a quarter of the size, which "
                   "loading normalises (default: f32)")
       ->check(CLI::IsMember({"f32", "u8"}));
-  command.add_option("--chunk", flags.chunk, "samples a chunk (default: 32)");
+  command.add_option("--chunk", flags.chunk, "samples a chunk (default: 32)")
+      ->check(CLI::NonNegativeNumber);
   command.add_option("--deflate", flags.deflate, "compression level, 0 to 9 (default: 0, none)");
-  command.add_option("--calibration-samples", flags.calibration_samples,
-                     "samples set apart for calibration (default: 128)");
-  command.add_option("--seed", flags.seed, "of the calibration draw; of the task, for synth");
+  command
+      .add_option("--calibration-samples", flags.calibration_samples,
+                  "samples set apart for calibration (default: 128)")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--seed", flags.seed, "of the calibration draw; of the task, for synth")
+      ->check(CLI::NonNegativeNumber);
 }
 
 Result<datasets::StoreOptions> store_options(const StoreFlags& flags) {
@@ -256,7 +260,8 @@ void add_synth(CLI::App& dataset, Invocation& invocation) {
   auto flags = std::make_shared<SynthFlags>();
   CLI::App* command =
       dataset.add_subcommand("synth", "a synthetic task: 32x32 images of ten drawn classes");
-  command->add_option("--samples", flags->samples, "how many (default: 10000)");
+  command->add_option("--samples", flags->samples, "how many (default: 10000)")
+      ->check(CLI::NonNegativeNumber);
   add_store_flags(*command, flags->store);
   command->callback(
       [flags, &invocation] { invocation.action = [flags] { return synth(*flags); }; });

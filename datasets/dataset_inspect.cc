@@ -24,7 +24,8 @@ Status check_finite(const StoreReader& reader, const std::vector<std::byte>& chu
   const std::size_t count = chunk.size() / sizeof(float);
   for (std::size_t i = 0; i < count; ++i) {
     if (std::isfinite(values[i])) continue;
-    return runtime_error("sample {} holds {}", first + i / reader.sample_elements(), values[i]);
+    return runtime_error("/samples: sample {} holds {}", first + i / reader.sample_elements(),
+                         values[i]);
   }
   return {};
 }
@@ -39,9 +40,8 @@ Status check_samples(const StoreReader& reader, const ProgressSink& progress,
     Status status = reader.read_stored(first, count, chunk);
     if (status.ok()) status = check_finite(reader, chunk, first);
     if (!status.ok()) {
-      return status.error().within(fmt::format("chunk {} of /samples (samples {} to {})",
-                                               first / info.chunk_samples, first,
-                                               first + count - 1));
+      return runtime_error("{} (chunk {}, samples {} to {})", status.error().message,
+                           first / info.chunk_samples, first, first + count - 1);
     }
     if (progress) progress(first + count, info.samples);
   }

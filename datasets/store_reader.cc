@@ -32,7 +32,7 @@ Result<StoreReader> StoreReader::open(const std::filesystem::path& path) {
 Status StoreReader::read_attributes() {
   const auto schema = file_.string_attribute(kSchemaAttribute);
   if (!schema.ok()) {
-    return error("not a Lodestone dataset (no attribute 'schema'); make one with lode dataset");
+    return runtime_error("{}; is it a dataset that lode dataset made?", schema.error().message);
   }
   info_.schema = schema.value();
   if (info_.schema != kSchema) {

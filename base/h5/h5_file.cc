@@ -193,6 +193,22 @@ Result<DatasetInfo> read_info(hid_t dataset) {
       type.ok() ? describe_type(type.get()) : last_reason());
 }
 
+/// The file begins as one of HDF5's formats that have checksums on their structures. The library
+/// trusts what it finds in the older ones, where one damaged byte may crash it.
+Status check_signature(const Device& device) {
+  constexpr std::string_view kSignature = "\x89HDF\r\n\x1a\n";
+  constexpr unsigned kVersionMin = 2;
+  std::array<char, kSignature.size() + 1> head{};
+  if (!device.read_at(0, head.size(), head.data())) return runtime_error("cannot read");
+  if (std::string_view(head.data(), kSignature.size()) != kSignature) {
+    return runtime_error("not an HDF5 file");
+  }
+  if (static_cast<unsigned char>(head.back()) >= kVersionMin) return {};
+  return runtime_error(
+      "written in HDF5's oldest format, which has no checksums; convert it with "
+      "h5repack --low=2 --high=2");
+}
+
 /// Every chunk that the rows touch is in the file: HDF5 reads a missing one as zeros, silently.
 Status check_chunks_present(hid_t dataset, const DatasetInfo& info, std::uint64_t first,
                             std::uint64_t rows) {
@@ -298,6 +314,8 @@ Result<File> File::open(const std::filesystem::path& path) {
   auto impl = std::make_unique<Impl>();
   impl->path = path.string();
   LODE_TRY(impl->device, Device::open_for_reading(path));
+  const Status signature = check_signature(*impl->device);
+  if (!signature.ok()) return impl->error({}, signature.error().message);
   const ListHandle access(H5Pcreate(H5P_FILE_ACCESS));
   if (!access.ok() || !impl->device->attach_to(access.get())) {
     return impl->library_error({}, "cannot open");

@@ -34,6 +34,7 @@ struct DatasetInfo {
 /// An open file. Every error is one line that names the file and the object.
 class File {
  public:
+  /// Opens for reading. Files in HDF5's oldest format, without checksums, are refused.
   [[nodiscard]] static Result<File> open(const std::filesystem::path& path);
   /// Truncates. `shown_as`: the path in errors, where `path` is a temporary name for it.
   [[nodiscard]] static Result<File> create(const std::filesystem::path& path,
@@ -62,7 +63,9 @@ class File {
   [[nodiscard]] Status read_rows(std::string_view name, std::uint64_t first, std::uint64_t rows,
                                  MutableTensorView out) const;
 
-  /// Whole one-dimensional datasets of numbers and of strings.
+  /// Whole one-dimensional datasets of strings, stored with the length of the longest. Strings of
+  /// variable length, in datasets and attributes, are refused: HDF5 1.10 reads damaged ones
+  /// unsafely.
   [[nodiscard]] Status write_strings(std::string_view name, std::span<const std::string> values);
   [[nodiscard]] Result<std::vector<std::string>> read_strings(std::string_view name) const;
 

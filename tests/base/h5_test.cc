@@ -215,7 +215,10 @@ TEST_F(H5, FilesThatAreNone) {
               AllOf(HasSubstr("absent.h5"), HasSubstr("No such file")));
   EXPECT_THAT(File::open(folder_).error().message, HasSubstr("not a regular file"));
   ASSERT_TRUE(write_file_atomically(path_, "surely no HDF5").ok());
-  EXPECT_THAT(File::open(path_).error().message, HasSubstr("file.h5: not a readable HDF5 file"));
+  EXPECT_THAT(File::open(path_).error().message, HasSubstr("file.h5: not an HDF5 file"));
+  const std::string oldest("\x89HDF\r\n\x1a\n\0", 9);
+  ASSERT_TRUE(write_file_atomically(path_, oldest + std::string(2000, '\0')).ok());
+  EXPECT_THAT(File::open(path_).error().message, HasSubstr("no checksums; convert it"));
   ASSERT_TRUE(write_file_atomically(path_, "").ok());
   EXPECT_FALSE(File::open(path_).ok());
   EXPECT_THAT(File::create(folder_ / "no" / "such.h5").error().message, HasSubstr("cannot create"));

@@ -203,7 +203,8 @@ TEST_F(Dataset, FilesThatAreNoDatasets) {
   EXPECT_THAT(open_dataset(path_, 0).error().message,
               AllOf(HasSubstr("data.h5"), HasSubstr("No such")));
   ASSERT_TRUE(h5::File::create(path_).value().close().ok());
-  EXPECT_THAT(open_dataset(path_, 0).error().message, HasSubstr("not a Lodestone dataset"));
+  EXPECT_THAT(open_dataset(path_, 0).error().message,
+              AllOf(HasSubstr("attribute 'schema'"), HasSubstr("lode dataset made")));
   EXPECT_THAT(open_error([](Content& c) { c.schema = "lodestone.dataset/2"; }),
               HasSubstr("schema 'lodestone.dataset/2' is not"));
 }
@@ -264,9 +265,9 @@ TEST_F(Dataset, ExtentsWithoutContentAreRefused) {
 
 TEST_F(Dataset, VerifyFindsWhatIsWrong) {
   EXPECT_THAT(verify_error([](Content& c) { c.samples[5 * 12 + 3] = NAN; }),
-              HasSubstr("data.h5: chunk 1 of /samples (samples 4 to 7): sample 5 holds nan"));
+              HasSubstr("data.h5: /samples: sample 5 holds nan (chunk 1, samples 4 to 7)"));
   EXPECT_THAT(verify_error([](Content& c) { c.samples.back() = INFINITY; }),
-              HasSubstr("chunk 2 of /samples (samples 8 to 9): sample 9 holds inf"));
+              HasSubstr("sample 9 holds inf (chunk 2, samples 8 to 9)"));
   EXPECT_THAT(verify_error([](Content& c) {
                 c.calibration = {1, 2, 1};
               }),
@@ -296,7 +297,7 @@ TEST_F(Dataset, ADamagedChunkIsNamedByVerifyAndRefusedByLoad) {
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(verified, 4U);
   EXPECT_THAT(status.error().message,
-              AllOf(HasSubstr("chunk 1 of /samples (samples 4 to 7)"), HasSubstr("letcher32")));
+              AllOf(HasSubstr("(chunk 1, samples 4 to 7)"), HasSubstr("letcher32")));
   const auto library = open();
   const std::vector<SampleIndex> sound = {0, 9};
   EXPECT_TRUE(library->load(sound).ok());
