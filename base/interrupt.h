@@ -10,7 +10,8 @@ namespace lode {
 [[nodiscard]] const std::atomic<bool>& interrupt_flag();
 
 /// Installs handlers of SIGINT and SIGTERM that set the flag; a second signal ends the process at
-/// once, as the default action does. SIGPIPE is ignored: a closed pipe is then a write error.
+/// once, as the default action does. SIGPIPE and SIGXFSZ are ignored: a closed pipe and
+/// a file that reaches its size limit are then write errors.
 void install_interrupt_handlers();
 
 }  // namespace lode
