@@ -57,13 +57,14 @@ Result<Step> lower_gemm(LowerContext& context) {
       (!is_float_input(context, 2, true) || !is_row_bias(context.inputs[2].shape, shape.n))) {
     return refuse_lowering("C is not a constant row");
   }
-  const std::vector<float> matrix = scaled(context.inputs[1].constant->as<float>(), alpha);
+  std::vector<float> matrix;  // only where it differs from the stored one, which may be large
+  if (alpha != 1.0F) matrix = scaled(context.inputs[1].constant->as<float>(), alpha);
   std::vector<float> bias;
   if (has_bias) {
     bias = scaled(context.inputs[2].constant->as<float>(), beta);
     if (bias.size() == 1) bias.assign(static_cast<std::size_t>(shape.n), bias[0]);
   }
-  const GemmWeights weights{.data = matrix.data(),
+  const GemmWeights weights{.data = matrix.empty() ? constant_floats(context, 1) : matrix.data(),
                             .k_stride = transposed_b != 0 ? 1 : b[1],
                             .n_stride = transposed_b != 0 ? b[1] : 1,
                             .bias = has_bias ? bias.data() : nullptr};

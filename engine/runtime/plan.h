@@ -52,7 +52,7 @@ struct PlanParts {
   std::vector<Shape> input_shapes;
   std::vector<ValueInfo> outputs;  ///< of the graph
   /// Filled by a reference step that fails in a run; cleared by who reads it.
-  std::shared_ptr<std::optional<Error>> failure;
+  std::shared_ptr<std::optional<Error>> failure = std::make_shared<std::optional<Error>>();
 };
 
 /// A plan that can run: the parts with their pointers bound to an arena.

@@ -29,9 +29,7 @@ struct Copies {
 class Planner {
  public:
   Planner(const Graph& graph, WeightCache& weights, Isa isa)
-      : graph_(graph), weights_(weights), isa_(isa), copies_(graph.value_capacity()) {
-    parts_.failure = std::make_shared<std::optional<Error>>();
-  }
+      : graph_(graph), weights_(weights), isa_(isa), copies_(graph.value_capacity()) {}
 
   Result<PlanParts> make(std::span<const Shape> input_shapes);
 

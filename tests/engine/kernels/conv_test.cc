@@ -81,6 +81,43 @@ std::vector<ConvShape> conv_shapes() {
   return shapes;
 }
 
+/// Shapes of any kind that ONNX allows, small ones.
+std::vector<ConvShape> random_shapes(bool depthwise) {
+  Rng rng = make_rng(5, depthwise ? "depthwise shapes" : "shapes");
+  const auto up_to = [&](std::uint32_t most) {
+    return 1 + static_cast<std::int64_t>(uniform_below(rng, most));
+  };
+  std::vector<ConvShape> shapes;
+  while (shapes.size() < 150) {
+    ConvShape shape;
+    shape.batch = up_to(2);
+    shape.in_h = up_to(12);
+    shape.in_w = up_to(12);
+    shape.kernel_h = up_to(4);
+    shape.kernel_w = up_to(4);
+    shape.stride_h = up_to(3);
+    shape.stride_w = up_to(3);
+    shape.dilation_h = up_to(3);
+    shape.dilation_w = up_to(3);
+    shape.pad_top = up_to(4) - 1;
+    shape.pad_left = up_to(4) - 1;
+    shape.pad_bottom = up_to(4) - 1;
+    shape.pad_right = up_to(4) - 1;
+    shape.groups = depthwise ? up_to(40) : up_to(3);
+    shape.in_c = shape.groups * (depthwise ? 1 : up_to(12));
+    shape.out_c = shape.groups * (depthwise ? 1 : up_to(20));
+    const std::int64_t room_h =
+        shape.in_h + shape.pad_top + shape.pad_bottom - (shape.kernel_h - 1) * shape.dilation_h - 1;
+    const std::int64_t room_w =
+        shape.in_w + shape.pad_left + shape.pad_right - (shape.kernel_w - 1) * shape.dilation_w - 1;
+    if (room_h < 0 || room_w < 0) continue;
+    shape.out_h = room_h / shape.stride_h + 1;
+    shape.out_w = room_w / shape.stride_w + 1;
+    shapes.push_back(shape);
+  }
+  return shapes;
+}
+
 std::vector<ConvShape> depthwise_shapes() {
   std::vector<ConvShape> shapes;
   for (const std::int64_t channels : {1, 2, 3, 4, 5, 8, 15, 16, 17, 19, 32, 35, 67}) {
@@ -170,6 +207,14 @@ void check_family(std::span<const ConvKernel* const> kernels,
 
 TEST(Conv, EveryVariantMatchesTheReference) {
   check_family(conv_kernels(), conv_shapes());
+}
+
+TEST(Conv, EveryVariantMatchesTheReferenceOnRandomShapes) {
+  check_family(conv_kernels(), random_shapes(false));
+}
+
+TEST(DwConv, EveryVariantMatchesTheReferenceOnRandomShapes) {
+  check_family(dwconv_kernels(), random_shapes(true));
 }
 
 TEST(DwConv, EveryVariantMatchesTheReference) {
