@@ -38,6 +38,10 @@ std::string grouped(std::uint64_t count) {
   return digits;
 }
 
+std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
+  return fmt::format("{} {}", grouped(count), count == 1 ? one : many);
+}
+
 std::string percent(double fraction) {
   return fmt::format("{:.2f}%", fraction * 100);
 }
@@ -184,12 +188,15 @@ std::string summary_text(const ShownRun& run) {
   text += distribution_line("latency", metrics.latency_ns);
   text += distribution_line("service", metrics.service_ns);
   text += distribution_line("issue lag", metrics.issue_lag_ns);
-  text += fmt::format("{:<12}{} queries, {} samples in {}; {} warm-up queries not counted\n",
-                      "counted", grouped(metrics.queries), grouped(metrics.samples),
-                      format_duration(metrics.duration_ns), record.warmup_queries);
+  text += fmt::format(
+      "{:<12}{}, {} in {}; {} of warm-up not counted\n", "counted",
+      counted(metrics.queries, "query", "queries"), counted(metrics.samples, "sample", "samples"),
+      format_duration(metrics.duration_ns), counted(record.warmup_queries, "query", "queries"));
   text += fmt::format("{:<12}peak memory {}, processor time {:.2f} s\n", "used",
                       format_bytes(record.resources.peak_rss_bytes), record.resources.cpu_seconds);
-  text += fmt::format("{:<12}{}\n", "early stop", record.early_stopping);
+  if (record.mode == "performance") {
+    text += fmt::format("{:<12}{}\n", "early stop", record.early_stopping);
+  }
   text += verdict_text(record);
   text += fmt::format("{:<12}{}\n", "record", run.directory.string());
   return text;

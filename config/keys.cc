@@ -222,7 +222,7 @@ constexpr KeySpec kSutKeys[] = {
      .choices = kSuts, .set = set_sut,
      .text = [](const RunConfig& c) { return std::string(sut_name(c.sut)); }},
     {.name = "delay", .type = ValueType::kText,
-     .doc = "the delay SUT's latency: constant:1ms, uniform:1ms,3ms, exponential:2ms, ...",
+     .doc = "the delay SUT's latency: constant:1ms, uniform:1ms,3ms, exponential:2ms and others",
      .applies = {{}, {}, kDelay},
      .set = [](RunConfig& c, std::string_view t) { return set_text(c.delay, t); },
      .text = [](const RunConfig& c) { return c.delay; }},
