@@ -21,7 +21,7 @@ constexpr std::string_view kEndMark = "#end-of-configuration#";
 /// Takes the parser's events as they come, so that nothing is built for input that is refused.
 class FlatReader final : public YAML::EventHandler {
  public:
-  explicit FlatReader(std::string_view name) : name_(name) {}
+  FlatReader(std::string_view text, std::string_view name) : text_(text), name_(name) {}
 
   [[nodiscard]] const std::optional<Error>& error() const { return error_; }
   [[nodiscard]] std::vector<YamlEntry> take() { return std::move(entries_); }
@@ -37,6 +37,11 @@ class FlatReader final : public YAML::EventHandler {
       case State::kKey:
         return fail(mark, "a key is missing; write key: value");
       case State::kValue:
+        if (is_the_word_null(mark)) {
+          add(mark, "null");
+          state_ = State::kKey;
+          return;
+        }
         return fail(mark, fmt::format("{} has no value; give it one or remove the line", key_));
       case State::kList:
         return fail(mark, fmt::format("the list of {} has an empty item", key_));
@@ -125,6 +130,20 @@ class FlatReader final : public YAML::EventHandler {
     return error_.has_value();
   }
 
+  /// The parser reports no value and the word null alike, and `sut: null` is one of ours.
+  [[nodiscard]] bool is_the_word_null(const YAML::Mark& mark) const {
+    std::string_view rest = text_;
+    for (int line = 0; line < mark.line && !rest.empty(); ++line) {
+      rest.remove_prefix(std::min(rest.find('\n'), rest.size() - 1) + 1);
+    }
+    const auto column = static_cast<std::size_t>(mark.column);
+    constexpr std::string_view kNull = "null";
+    rest.remove_prefix(std::min(column, rest.size()));
+    if (!rest.starts_with(kNull)) return false;
+    rest.remove_prefix(kNull.size());
+    return rest.empty() || std::string_view(" \t\r\n,}").find(rest.front()) != rest.npos;
+  }
+
   void take_key(const YAML::Mark& mark, const std::string& key) {
     const auto earlier = std::find_if(entries_.begin(), entries_.end(),
                                       [&](const YamlEntry& entry) { return entry.key == key; });
@@ -141,6 +160,7 @@ class FlatReader final : public YAML::EventHandler {
     entries_.push_back({key_, value, place(key_mark_), place(mark)});
   }
 
+  std::string_view text_;
   std::string_view name_;
   State state_ = State::kTop;
   std::string key_;
@@ -169,12 +189,12 @@ Result<std::vector<YamlEntry>> parse_flat_yaml(std::string_view text, std::strin
     return usage_error("{}: {} bytes are too many for a configuration (at most {})", name,
                        text.size(), kMostBytes);
   }
-  FlatReader reader(name);
+  FlatReader reader(text, name);
   try {
     std::istringstream stream(fmt::format("{}\n{}\n", text, kEndMark));
     YAML::Parser parser(stream);
     if (parser.HandleNextDocument(reader) && !reader.error().has_value()) {
-      FlatReader second(name);
+      FlatReader second(text, name);
       if (parser.HandleNextDocument(second)) {
         return usage_error("{}: holds several documents (---); keep one", name);
       }

@@ -33,6 +33,16 @@ TEST(FlatYaml, KeepsOrderTextAndPlaces) {
   EXPECT_EQ((*entries)[3].value, "a: b");
 }
 
+TEST(FlatYaml, TheWordNullIsAValueAndNothingIsNone) {
+  const auto entries = parse_flat_yaml("# é\n\nbatch: 1\nsut:  null\n", "f.yaml");
+  ASSERT_TRUE(entries.ok()) << entries.error().message;
+  EXPECT_EQ(entries->back().value, "null");
+  EXPECT_THAT(error_of("sut:\nnull: 3\n"), HasSubstr("sut has no value"));
+  EXPECT_THAT(error_of("sut:\nnullable: 3\n"), HasSubstr("sut has no value"));
+  EXPECT_THAT(error_of("null: 3\n"), HasSubstr("a key is missing"));
+  EXPECT_THAT(error_of("cpus: [null]\n"), HasSubstr("empty item"));
+}
+
 TEST(FlatYaml, NothingButCommentsSetsNothing) {
   for (const char* text : {"", "# only a comment\n", "\n\n", "---\n", "{}"}) {
     const auto entries = parse_flat_yaml(text, "f.yaml");
