@@ -55,8 +55,10 @@ struct InspectFlags {
 void add_store_flags(CLI::App& command, StoreFlags& flags) {
   command.add_option("-o,--output", flags.output, "the dataset to write, an HDF5 file")->required();
   command.add_option("--mean", flags.mean,
-                     "of pixel/255, one a channel: 0.485,0.456,0.406 (default: 0)");
-  command.add_option("--std", flags.std, "likewise (default: 1)");
+                     fmt::format("of pixel/255, one a channel: 0.485,0.456,0.406 (default: {})",
+                                 flags.mean.empty() ? "0" : flags.mean));
+  command.add_option("--std", flags.std,
+                     fmt::format("likewise (default: {})", flags.std.empty() ? "1" : flags.std));
   command.add_option("--layout", flags.layout, "nchw or nhwc (default: nchw)")
       ->check(CLI::IsMember({"nchw", "nhwc"}));
   command
@@ -258,6 +260,9 @@ void add_import(CLI::App& dataset, Invocation& invocation) {
 
 void add_synth(CLI::App& dataset, Invocation& invocation) {
   auto flags = std::make_shared<SynthFlags>();
+  // What the embedded model was trained with (models/embedded/README.md).
+  flags->store.mean = "0.5";
+  flags->store.std = "0.25";
   CLI::App* command =
       dataset.add_subcommand("synth", "a synthetic task: 32x32 images of ten drawn classes");
   command->add_option("--samples", flags->samples, "how many (default: 10000)")
