@@ -82,7 +82,7 @@ Result<std::vector<std::string>> read_dataset_ids(const std::filesystem::path& p
 Status verify_dataset(const std::filesystem::path& path, const ProgressSink& progress,
                       const std::atomic<bool>& interrupted) {
   LODE_TRY(const StoreReader reader, StoreReader::open(path));
-  const Status status = check_all(reader, progress, interrupted);
+  Status status = check_all(reader, progress, interrupted);
   const std::string name = path.string();
   if (status.ok() || status.error().message.starts_with(name)) return status;
   return status.error().within(name);

@@ -26,8 +26,9 @@ FilterBank triangle_filters(std::int64_t in, std::int64_t out) {
   std::vector<double> exact(static_cast<std::size_t>(bank.taps_max));
   for (std::int64_t i = 0; i < out; ++i) {
     const double centre = (static_cast<double>(i) + 0.5) * scale;
-    const auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(centre - support + 0.5));
-    const auto last = std::min(in, static_cast<std::int64_t>(centre + support + 0.5));
+    const auto first =
+        std::max<std::int64_t>(0, static_cast<std::int64_t>(std::floor(centre - support + 0.5)));
+    const auto last = std::min(in, static_cast<std::int64_t>(std::floor(centre + support + 0.5)));
     double sum = 0;
     for (std::int64_t k = first; k < last; ++k) {
       const double distance = std::abs((static_cast<double>(k) - centre + 0.5) * (1.0 / support));
@@ -38,7 +39,7 @@ FilterBank triangle_filters(std::int64_t in, std::int64_t out) {
     for (std::int64_t k = 0; k < last - first; ++k) {
       const double share = exact[static_cast<std::size_t>(k)] * (1.0 / sum);
       bank.weights[static_cast<std::size_t>(i * bank.taps_max + k)] =
-          static_cast<std::int32_t>(share * (1 << kFractionBits) + 0.5);
+          static_cast<std::int32_t>(std::lround(share * (1 << kFractionBits)));
     }
     bank.first.push_back(first);
     bank.taps.push_back(last - first);

@@ -40,7 +40,7 @@ Status write_synth_dataset(const SynthOptions& options, const std::filesystem::p
     }
     drawn.resize(std::min(kBlock, options.samples - first));
     for_each_index(drawn.size(), import_threads(), [&](std::size_t i) {
-      drawn[i].image.pixels.resize(kSynthSize * kSynthSize * kSynthChannels);
+      drawn[i].image.pixels.resize(std::size_t{kSynthSize} * kSynthSize * kSynthChannels);
       drawn[i].label = synth_image(seed, first + i, drawn[i].image.pixels);
     });
     for (std::size_t i = 0; i < drawn.size(); ++i) {

@@ -14,6 +14,11 @@ namespace {
 
 constexpr std::uint64_t kAddressMax = static_cast<std::uint64_t>(INT64_MAX);
 
+/// What HDF5 carries from the access properties to on_open().
+struct DriverInfo {
+  Device* device;
+};
+
 /// HDF5's view of an open device. HDF5 addresses it by its first member.
 struct OpenFile {
   H5FD_t header;
@@ -29,11 +34,11 @@ const OpenFile& self(const H5FD_t* file) {
 }
 
 H5FD_t* on_open(const char*, unsigned, hid_t access, haddr_t) {
-  const auto* info = static_cast<Device* const*>(H5Pget_driver_info(access));
+  const auto* info = static_cast<const DriverInfo*>(H5Pget_driver_info(access));
   if (info == nullptr) return nullptr;
   auto* file = new (std::nothrow) OpenFile{};
   if (file == nullptr) return nullptr;
-  file->device = *info;
+  file->device = info->device;
   return &file->header;
 }
 
@@ -80,7 +85,7 @@ H5FD_class_t driver_class() {
   driver.name = "lode";
   driver.maxaddr = kAddressMax;
   driver.fc_degree = H5F_CLOSE_STRONG;
-  driver.fapl_size = sizeof(Device*);
+  driver.fapl_size = sizeof(DriverInfo);
   driver.open = on_open;
   driver.close = on_close;
   driver.query = on_query;
@@ -132,7 +137,7 @@ Device::~Device() {
 }
 
 bool Device::attach_to(hid_t access) {
-  Device* const info = this;
+  const DriverInfo info{this};
   return driver_id() >= 0 && H5Pset_driver(access, driver_id(), &info) >= 0;
 }
 

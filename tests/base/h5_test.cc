@@ -233,7 +233,7 @@ std::vector<std::uint8_t> pattern(std::size_t size) {
 }
 
 TEST_F(H5, ADamagedChunkIsNamed) {
-  const std::vector<std::uint8_t> values = pattern(64 * 100);
+  const std::vector<std::uint8_t> values = pattern(6400);
   {
     File file = create();
     ASSERT_TRUE(file.create_dataset("/samples", DType::kU8, {64, 100}, {{8, 100}, 0, true}).ok());
@@ -317,7 +317,7 @@ class FileSizeLimit {
 Status write_under_limit(const fs::path& path, rlim_t bytes) {
   const FileSizeLimit limit(bytes);
   LODE_TRY(File file, File::create(path));
-  const std::vector<std::uint8_t> values = pattern(100 * 1000);
+  const std::vector<std::uint8_t> values = pattern(100'000);
   LODE_CHECK_OK(file.set_attribute("text", std::string_view("something")));
   LODE_CHECK_OK(file.create_dataset("/s", DType::kU8, {0, 1000}, {{100, 1000}, 0, true}));
   for (std::uint64_t first = 0; first < 1000; first += 100) {

@@ -33,7 +33,7 @@ struct Content {
   Shape shape = {10, 3, 2, 2};
   Shape chunk = {4, 3, 2, 2};
   bool checksums = true;
-  std::vector<float> samples = std::vector<float>(10 * 12, 0.0F);
+  std::vector<float> samples = std::vector<float>(120, 0.0F);
   std::vector<std::int64_t> labels = {0, 1, 2, 0, 1, 2, 0, 1, 2, 0};
   bool with_labels = true;
   std::vector<std::string> ids = std::vector<std::string>(10, "id");
@@ -42,7 +42,8 @@ struct Content {
   /// Sample i holds i.0 to i.11.
   Content() {
     for (std::size_t i = 0; i < samples.size(); ++i) {
-      samples[i] = static_cast<float>(i / 12) + 0.01F * static_cast<float>(i % 12);
+      const std::size_t sample = i / 12;
+      samples[i] = static_cast<float>(sample) + 0.01F * static_cast<float>(i % 12);
     }
   }
 };

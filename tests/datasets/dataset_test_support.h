@@ -67,7 +67,7 @@ Image make_image(std::int64_t width, std::int64_t height, std::int64_t channels,
 }
 
 /// A colourful image without a symmetry; `variant` makes it another one.
-inline Image colourful(std::int64_t width, std::int64_t height, int variant = 0) {
+inline Image colourful(std::int64_t width, std::int64_t height, std::int64_t variant = 0) {
   return make_image(width, height, 3, [&](std::int64_t x, std::int64_t y, std::int64_t c) {
     return (x * (3 + c) + y * (5 - c) + variant * 31 + c * 80) % 256;
   });
@@ -136,6 +136,7 @@ inline std::string encode_png(int width, int height, const std::vector<std::uint
   const std::size_t row_bytes = stored.size() / static_cast<std::size_t>(height);
   std::vector<std::uint8_t> copy = stored;
   std::vector<png_bytep> rows;
+  rows.reserve(static_cast<std::size_t>(height));
   for (int y = 0; y < height; ++y)
     rows.push_back(copy.data() + static_cast<std::size_t>(y) * row_bytes);
   png_write_image(png, rows.data());

@@ -85,7 +85,8 @@ TEST(ImageDecode, PngIsExact) {
 }
 
 TEST(ImageDecode, PngOfEveryKind) {
-  const auto pixels = [](int width, const std::vector<std::uint8_t>& row, PngOptions options) {
+  const auto pixels = [](int width, const std::vector<std::uint8_t>& row,
+                         const PngOptions& options) {
     const Result<Image> image = decode_image(encode_png(width, 1, row, options), false);
     return image.ok() ? image.value().pixels : std::vector<std::uint8_t>();
   };

@@ -123,7 +123,9 @@ TEST_F(Import, EveryLayoutAndTypeLoadsTheSameSamples) {
     const Image image = colourful(20, 16, i);
     for (std::int64_t c = 0; c < 3; ++c) {
       for (std::int64_t at = 0; at < 100; ++at) {
-        const float pixel = image.row(3 + at / 10)[(5 + at % 10) * 3 + c];
+        const std::int64_t y = 3 + at / 10;
+        const std::int64_t x = 5 + at % 10;
+        const float pixel = image.row(y)[x * 3 + c];
         const auto channel = static_cast<std::size_t>(c);
         const ImageImportOptions given = options();
         expected.push_back((pixel / 255.0F - given.store.mean[channel]) / given.store.std[channel]);
@@ -344,9 +346,9 @@ TEST_F(Import, SynthIsTheTaskOfItsSeed) {
   const std::vector<SampleIndex> indices = {299, 0, 150};
   ASSERT_TRUE(library->load(indices).ok());
   for (const SampleIndex index : indices) {
-    std::vector<std::uint8_t> pixels(32 * 32 * 3);
+    std::vector<std::uint8_t> pixels(3072);
     EXPECT_EQ(library->label(index), synth_image(11, index, pixels));
-    for (std::size_t i = 0; i < 32 * 32; ++i) {
+    for (std::size_t i = 0; i < 1024; ++i) {
       for (std::size_t c = 0; c < 3; ++c) {
         ASSERT_NEAR(library->sample(index)[c * 1024 + i], pixels[i * 3 + c], 1e-3);
       }
@@ -405,8 +407,9 @@ TEST_F(Import, ImagenetMini) {
   ASSERT_TRUE(library->load(first).ok());
   // Channel means as Pillow decodes and crops them; half a grey level for other JPEG decoders.
   const auto mean = [&](SampleIndex index, std::size_t channel) {
-    const auto plane = library->sample(index).subspan(channel * 224 * 224, 224 * 224);
-    return std::accumulate(plane.begin(), plane.end(), 0.0) / (224.0 * 224.0);
+    constexpr std::size_t kPlane = 50'176;
+    const auto plane = library->sample(index).subspan(channel * kPlane, kPlane);
+    return std::accumulate(plane.begin(), plane.end(), 0.0) / kPlane;
   };
   EXPECT_NEAR(mean(0, 0), 123.24, 0.5);
   EXPECT_NEAR(mean(0, 1), 122.06, 0.5);
