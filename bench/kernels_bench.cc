@@ -7,6 +7,7 @@
 
 #include <vector>
 
+#include "engine/kernels/aligned_floats.h"
 #include "engine/kernels/conv/conv.h"
 #include "engine/kernels/dwconv/dwconv.h"
 #include "engine/kernels/eltwise/copy.h"

@@ -2,7 +2,6 @@
 // that each of them must reproduce.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -27,9 +26,10 @@ struct Activation {
 /// One element, in the arithmetic of T: float, or double where a reference wants it. A NaN stays a
 /// NaN.
 template <typename T>
-[[nodiscard]] inline T apply_activation(const Activation& activation, T x) {
+[[nodiscard, gnu::always_inline]] inline T apply_activation(const Activation& activation, T x) {
   const auto alpha = static_cast<T>(activation.alpha);
   const auto beta = static_cast<T>(activation.beta);
+  T gate{};
   switch (activation.kind) {
     case ActivationKind::kNone:
       return x;
@@ -43,9 +43,13 @@ template <typename T>
     case ActivationKind::kSigmoid:
       return T(1) / (T(1) + std::exp(-x));
     case ActivationKind::kHardSigmoid:
-      return std::max(std::min(alpha * x + beta, T(1)), T(0));
+      x = alpha * x + beta;
+      x = x > T(1) ? T(1) : x;
+      return x < T(0) ? T(0) : x;
     case ActivationKind::kHardSwish:
-      return x * std::max(std::min(x * (T(1) / T(6)) + T(0.5), T(1)), T(0));
+      gate = x * (T(1) / T(6)) + T(0.5);
+      gate = gate > T(1) ? T(1) : gate;
+      return x * (gate < T(0) ? T(0) : gate);
   }
   return x;
 }

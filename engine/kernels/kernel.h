@@ -2,18 +2,20 @@
 //
 // A family is a folder: the contract header (shapes, layouts, tolerance, FLOPs), reference.cc, the
 // variants in one file an ISA, and kernels.inc, which names each variant in one line, best first.
-// That line declares the variant and puts it before selection, test and benchmark.
+// That line declares the variant and puts it before selection, test and benchmark; lines of one
+// architecture stand inside its #if.
+//
+// This header and the contracts are what a file with -m flags may include. Such a file must not
+// emit a copy of an inline function, since the linker could pick that copy for the whole binary:
+// it uses descriptors, intrinsics, and the functions here that are inlined by force.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
-#include "base/assert.h"
 #include "engine/kernels/cpu_features.h"
 
 namespace lode::engine {
@@ -54,60 +56,14 @@ struct Selection {
   std::string reason;
 };
 
-/// The first of `best_first` that takes the shape and needs no more than `cap`. A pure function;
-/// every family ends its list with a kernel that takes all shapes on every machine.
-template <typename AnyKernel, typename Shape>
-[[nodiscard]] Selection<AnyKernel> select_kernel(std::span<const AnyKernel* const> best_first,
-                                                 const Shape& shape, Isa cap) {
-  std::string refusals;
-  for (const AnyKernel* kernel : best_first) {
-    std::string why;
-    if (kernel->isa > cap) {
-      why = "needs " + std::string(isa_name(kernel->isa));
-    } else if (kernel->refuse != nullptr) {
-      why = kernel->refuse(shape);
-    }
-    if (why.empty()) return {kernel, std::string(kernel->strength) + refusals};
-    refusals += "; not " + std::string(kernel->name) + ": " + why;
-  }
-  LODE_ASSERT(false);
-  return {};
-}
-
-/// Floats at the alignment that kernels may rely on, uninitialised.
-class AlignedFloats {
- public:
-  static constexpr std::size_t kAlignment = 64;
-
-  explicit AlignedFloats(std::size_t count)
-      : data_(static_cast<float*>(std::aligned_alloc(kAlignment, round_up(count * sizeof(float))))),
-        count_(count) {
-    LODE_ASSERT(data_ != nullptr);
-  }
-
-  [[nodiscard]] float* data() { return data_.get(); }
-  [[nodiscard]] const float* data() const { return data_.get(); }
-  [[nodiscard]] std::size_t size() const { return count_; }
-
- private:
-  struct Free {
-    void operator()(float* pointer) const { std::free(pointer); }
-  };
-  static constexpr std::size_t round_up(std::size_t bytes) {
-    return (bytes + kAlignment) / kAlignment * kAlignment;
-  }
-
-  std::unique_ptr<float, Free> data_;
-  std::size_t count_;
-};
-
 /// ceil(a / b) for a >= 0, b > 0.
-[[nodiscard]] constexpr std::int64_t ceil_divide(std::int64_t a, std::int64_t b) {
+[[nodiscard, gnu::always_inline]] constexpr std::int64_t ceil_divide(std::int64_t a,
+                                                                     std::int64_t b) {
   return (a + b - 1) / b;
 }
 
 /// The smallest multiple of b that is at least a.
-[[nodiscard]] constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) {
+[[nodiscard, gnu::always_inline]] constexpr std::int64_t round_up(std::int64_t a, std::int64_t b) {
   return ceil_divide(a, b) * b;
 }
 

@@ -2,6 +2,7 @@
 // OperatorDef. A lowering that cannot take a node says why in an empty step; the reference serves.
 #pragma once
 
+#include "engine/kernels/aligned_floats.h"
 #include "engine/kernels/kernel.h"
 #include "engine/ops/operator.h"
 

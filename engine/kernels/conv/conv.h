@@ -70,8 +70,10 @@ struct TapRange {
   std::int64_t begin = 0;
   std::int64_t end = 0;
 };
-[[nodiscard]] constexpr TapRange taps_inside(std::int64_t first, std::int64_t dilation,
-                                             std::int64_t kernel, std::int64_t extent) {
+[[nodiscard, gnu::always_inline]] constexpr TapRange taps_inside(std::int64_t first,
+                                                                 std::int64_t dilation,
+                                                                 std::int64_t kernel,
+                                                                 std::int64_t extent) {
   TapRange range;
   range.begin = first >= 0 ? 0 : ceil_divide(-first, dilation);
   range.end = first >= extent ? 0 : ceil_divide(extent - first, dilation);

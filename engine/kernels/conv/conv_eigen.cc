@@ -8,6 +8,7 @@
 #include <array>
 #include <cstring>
 
+#include "engine/kernels/aligned_floats.h"
 #include "engine/kernels/conv/conv.h"
 #include "engine/kernels/gemm/tile_eigen.h"
 

@@ -1,5 +1,6 @@
 // The list of the family and the choice from it.
 #include "engine/kernels/conv/conv.h"
+#include "engine/kernels/selection.h"
 
 namespace lode::engine {
 

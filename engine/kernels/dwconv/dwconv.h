@@ -11,7 +11,7 @@ namespace lode::engine {
 /// The same descriptor as a convolution's: shape, weights and arguments are alike.
 using DwConvKernel = ConvKernel;
 
-[[nodiscard]] constexpr bool is_depthwise(const ConvShape& shape) {
+[[nodiscard, gnu::always_inline]] constexpr bool is_depthwise(const ConvShape& shape) {
   return shape.groups == shape.in_c && shape.in_c == shape.out_c;
 }
 

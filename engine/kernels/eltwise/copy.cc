@@ -160,30 +160,6 @@ CopyShape copy_shape(std::size_t element_bytes, const Shape& extents, const Shap
   return shape;
 }
 
-std::span<const CopyKernel* const> copy_kernels() {
-  static constexpr const CopyKernel* kList[] = {
-#define LODE_COPY_KERNEL(name) &name,
-#include "engine/kernels/eltwise/copy_kernels.inc"
-  };
-  return kList;
-}
-
-std::span<const PadKernel* const> pad_kernels() {
-  static constexpr const PadKernel* kList[] = {
-#define LODE_PAD_KERNEL(name) &name,
-#include "engine/kernels/eltwise/copy_kernels.inc"
-  };
-  return kList;
-}
-
-Selection<CopyKernel> select_copy(const CopyShape& shape, Isa cap) {
-  return select_kernel(copy_kernels(), shape, cap);
-}
-
-Selection<PadKernel> select_pad(const PadShape& shape, Isa cap) {
-  return select_kernel(pad_kernels(), shape, cap);
-}
-
 const CopyKernel generic_copy_rows = {.name = "generic_copy_rows",
                                       .isa = Isa::kGeneric,
                                       .strength = "dense rows on both sides",

@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "engine/kernels/eltwise/copy.h"
 #include "engine/kernels/eltwise/eltwise.h"
+#include "engine/kernels/selection.h"
 
 namespace lode::engine {
 
@@ -40,6 +42,30 @@ Selection<BinaryKernel> select_binary(const BinaryShape& shape, Isa cap) {
 
 Selection<AffineKernel> select_affine(const AffineShape& shape, Isa cap) {
   return select_kernel(affine_kernels(), shape, cap);
+}
+
+std::span<const CopyKernel* const> copy_kernels() {
+  static constexpr const CopyKernel* kList[] = {
+#define LODE_COPY_KERNEL(name) &name,
+#include "engine/kernels/eltwise/copy_kernels.inc"
+  };
+  return kList;
+}
+
+std::span<const PadKernel* const> pad_kernels() {
+  static constexpr const PadKernel* kList[] = {
+#define LODE_PAD_KERNEL(name) &name,
+#include "engine/kernels/eltwise/copy_kernels.inc"
+  };
+  return kList;
+}
+
+Selection<CopyKernel> select_copy(const CopyShape& shape, Isa cap) {
+  return select_kernel(copy_kernels(), shape, cap);
+}
+
+Selection<PadKernel> select_pad(const PadShape& shape, Isa cap) {
+  return select_kernel(pad_kernels(), shape, cap);
 }
 
 BinaryShape binary_shape(BinaryOp op, const Shape& extents, const Shape& a_strides,

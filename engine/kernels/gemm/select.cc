@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "engine/kernels/gemm/gemm.h"
+#include "engine/kernels/selection.h"
 
 namespace lode::engine {
 

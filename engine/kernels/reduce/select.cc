@@ -1,5 +1,6 @@
 // The lists of the family and the choices from them.
 #include "engine/kernels/reduce/reduce.h"
+#include "engine/kernels/selection.h"
 
 namespace lode::engine {
 

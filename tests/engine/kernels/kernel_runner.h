@@ -14,6 +14,7 @@
 
 #include "base/rng.h"
 #include "engine/kernels/activation.h"
+#include "engine/kernels/aligned_floats.h"
 #include "engine/kernels/kernel.h"
 
 namespace lode::engine {
