@@ -1,3 +1,4 @@
+// Log levels, and what reaches stderr.
 #include "base/log.h"
 
 #include <gtest/gtest.h>

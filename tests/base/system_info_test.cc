@@ -1,3 +1,4 @@
+// The machine as read from a /proc and /sys of the tests' own.
 #include "base/system_info.h"
 
 #include <gtest/gtest.h>

@@ -4,8 +4,8 @@
   run_cases.py --lode PROGRAM [--keep] CASE...
 
   cmd               bash, run in an empty scratch folder, with
-                      $LODE     the program          $ROOT   the source tree
-                      $MODEL    the embedded model   $ONNX   makes small ONNX files (onnx_fixture.py)
+                      $LODE   the program          $ROOT   the source tree
+                      $MODEL  the embedded model   $ONNX   onnx_fixture.py, makes small models
   expected_exit     the exit code; 0 without this file
   expected_stdout   lines, each a regular expression: they have to be found in this order, each in
   expected_stderr   a line of its own. A first line `exactly` forbids all other lines, and an empty

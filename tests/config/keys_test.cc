@@ -1,3 +1,4 @@
+// The table of keys: complete, consistent, and each key touches its own field only.
 #include "config/keys.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// What overrides what, and where errors point.
 #include "config/resolve.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// Strict YAML: what is read, what is refused, and at which place.
 #include "config/yaml_file.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// Records and samples: written, read back, damaged.
 #include "results/record/record.h"
 
 #include <gmock/gmock.h>

@@ -1,3 +1,4 @@
+// Each flaw of a machine is found, and what is not known is never called good.
 #include "run/machine_check.h"
 
 #include <gtest/gtest.h>

@@ -1,3 +1,4 @@
+// Top-1 and top-5, ties, and outputs that cannot be scored.
 #include "run/scorer.h"
 
 #include <gmock/gmock.h>
