@@ -14,6 +14,13 @@ namespace {
 using record::Distribution;
 using record::Record;
 
+constexpr std::size_t kLabelWidth = 13;
+
+/// A label and what it is for.
+std::string line(std::string_view label, const std::string& content) {
+  return fmt::format("{:<{}}{}\n", label, kLabelWidth, content);
+}
+
 std::string config_text(const Record& record, std::string_view key) {
   const auto entry = std::find_if(record.config.begin(), record.config.end(),
                                   [&](const record::ConfigEntry& each) { return each.key == key; });
@@ -71,19 +78,27 @@ std::string headline_interval(const ShownRun& run) {
                      format_duration(interval->lower_ns), format_duration(interval->upper_ns));
 }
 
-std::string distribution_line(std::string_view name, const std::optional<Distribution>& given) {
-  if (!given.has_value()) return fmt::format("{:<12}n/a (nothing completed)\n", name);
-  const Distribution& d = *given;
-  std::string line = fmt::format("{:<12}", name);
-  const std::pair<std::string_view, std::int64_t> kShown[] = {
-      {"min", d.min}, {"mean", d.mean}, {"p50", d.p50},     {"p90", d.p90}, {"p95", d.p95},
-      {"p97", d.p97}, {"p99", d.p99},   {"p99.9", d.p99_9}, {"max", d.max}};
-  for (const auto& [label, value] : kShown) {
-    if (label != "min") line += "  ";
-    line += fmt::format("{} {}", label, format_duration(value));
-  }
-  line += '\n';
-  return line;
+/// The three distributions side by side; of nothing completed there is nothing to show.
+std::string distributions(const record::Metrics& metrics) {
+  Table table;
+  table.columns = {{""},          {"min", true}, {"mean", true}, {"p50", true},   {"p90", true},
+                   {"p95", true}, {"p97", true}, {"p99", true},  {"p99.9", true}, {"max", true}};
+  const auto add = [&table](std::string name, const std::optional<Distribution>& given) {
+    if (!given.has_value()) return;
+    name.resize(kLabelWidth - 2, ' ');
+    std::vector<std::string> row = {std::move(name)};
+    const Distribution& d = *given;
+    for (const std::int64_t ns :
+         {d.min, d.mean, d.p50, d.p90, d.p95, d.p97, d.p99, d.p99_9, d.max}) {
+      row.push_back(format_duration(ns));
+    }
+    table.rows.push_back(std::move(row));
+  };
+  add("latency", metrics.latency_ns);
+  add("service", metrics.service_ns);
+  add("issue lag", metrics.issue_lag_ns);
+  if (table.rows.empty()) return line("latency", "n/a (nothing completed)");
+  return render_table(table, Format::kText);
 }
 
 std::string title(const Record& record) {
@@ -102,22 +117,25 @@ std::string title(const Record& record) {
 }
 
 std::string accuracy_text(const record::Accuracy& accuracy) {
-  std::string text = fmt::format("top-1       {} of {} ({})\ntop-5       {} of {} ({})\n",
-                                 accuracy.top1_correct, accuracy.samples, percent(accuracy.top1),
-                                 accuracy.top5_correct, accuracy.samples, percent(accuracy.top5));
+  const auto of_all = [&](std::uint64_t correct, double fraction) {
+    return fmt::format("{} of {} ({})", correct, accuracy.samples, percent(fraction));
+  };
+  std::string text = line("top-1", of_all(accuracy.top1_correct, accuracy.top1));
+  text += line("top-5", of_all(accuracy.top5_correct, accuracy.top5));
   if (accuracy.target_top1.has_value()) {
-    text += fmt::format("target      top-1 at least {}: {}\n", percent(*accuracy.target_top1),
-                        accuracy.top1 < *accuracy.target_top1 ? "MISSED" : "met");
+    text += line("target", fmt::format("top-1 at least {}: {}", percent(*accuracy.target_top1),
+                                       accuracy.top1 < *accuracy.target_top1 ? "MISSED" : "met"));
   }
   if (accuracy.calibration_seen > 0) {
-    text += fmt::format("calibration had seen {} of these samples\n", accuracy.calibration_seen);
+    text += line("calibration", fmt::format("had seen {} of these", accuracy.calibration_seen));
   }
   return text;
 }
 
 std::string verdict_text(const Record& record) {
-  std::string text = fmt::format("VERDICT     {}{}\n", record.verdict.valid ? "VALID" : "INVALID",
-                                 record.interrupted ? " (interrupted)" : "");
+  std::string verdict = record.verdict.valid ? "VALID" : "INVALID";
+  if (record.interrupted) verdict += " (interrupted)";
+  std::string text = line("VERDICT", verdict);
   for (const record::Reason& reason : record.verdict.reasons) {
     text += fmt::format("  {}: {}, wanted {}: {}\n", reason.rule, reason.value, reason.limit,
                         reason.advice);
@@ -173,32 +191,30 @@ Table make_table(std::span<const ShownRun> runs, bool plain) {
 std::string summary_text(const ShownRun& run) {
   const Record& record = run.record;
   const record::Metrics& metrics = record.metrics;
+  const bool is_performance = record.mode == "performance";
   std::string text = title(record);
   if (record.accuracy.has_value()) text += accuracy_text(*record.accuracy);
-  std::string name = metrics.headline.name;
-  std::replace(name.begin(), name.end(), '_', ' ');
-  if (record.mode == "performance") {
-    text +=
-        fmt::format("{:<12}{}{}\n", name, headline_value(metrics.headline), headline_interval(run));
+  if (is_performance) {
+    std::string name = metrics.headline.name;
+    std::replace(name.begin(), name.end(), '_', ' ');
+    text += line(name, headline_value(metrics.headline) + headline_interval(run));
   }
-  if (metrics.headline.name != "throughput" || record.mode != "performance") {
-    text += fmt::format("{:<12}{} samples/s\n", "throughput",
-                        format_rate(metrics.throughput_samples_per_s));
+  if (!is_performance || metrics.headline.name != "throughput") {
+    text += line("throughput",
+                 fmt::format("{} samples/s", format_rate(metrics.throughput_samples_per_s)));
   }
-  text += distribution_line("latency", metrics.latency_ns);
-  text += distribution_line("service", metrics.service_ns);
-  text += distribution_line("issue lag", metrics.issue_lag_ns);
-  text += fmt::format(
-      "{:<12}{}, {} in {}; {} of warm-up not counted\n", "counted",
-      counted(metrics.queries, "query", "queries"), counted(metrics.samples, "sample", "samples"),
-      format_duration(metrics.duration_ns), counted(record.warmup_queries, "query", "queries"));
-  text += fmt::format("{:<12}peak memory {}, processor time {:.2f} s\n", "used",
-                      format_bytes(record.resources.peak_rss_bytes), record.resources.cpu_seconds);
-  if (record.mode == "performance") {
-    text += fmt::format("{:<12}{}\n", "early stop", record.early_stopping);
-  }
+  text += distributions(metrics);
+  text += line("counted", fmt::format("{}, {} in {}; {} of warm-up not counted",
+                                      counted(metrics.queries, "query", "queries"),
+                                      counted(metrics.samples, "sample", "samples"),
+                                      format_duration(metrics.duration_ns),
+                                      counted(record.warmup_queries, "query", "queries")));
+  text += line("used", fmt::format("peak memory {}, processor time {:.2f} s",
+                                   format_bytes(record.resources.peak_rss_bytes),
+                                   record.resources.cpu_seconds));
+  if (is_performance) text += line("early stop", record.early_stopping);
   text += verdict_text(record);
-  text += fmt::format("{:<12}{}\n", "record", run.directory.string());
+  text += line("record", run.directory.string());
   return text;
 }
 

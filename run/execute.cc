@@ -80,7 +80,9 @@ Record describe(const ResolvedConfig& config, const Subject& subject, std::strin
 /// What a preset asks for and this version does not do is said in the record.
 std::string early_stopping_note(const config::RunConfig& values, const std::string& measured) {
   if (values.preset.empty()) return measured;
-  return fmt::format("{} (preset {} waives it)", measured, values.preset);
+  if (values.preset == "quick") return fmt::format("{} (preset quick waives it)", measured);
+  return fmt::format("{} (preset {} asks for it; this version does not have it)", measured,
+                     values.preset);
 }
 
 /// Names the directory asked for where an error names its staging place.

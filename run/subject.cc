@@ -99,7 +99,11 @@ Result<Subject> open_subject(const ResolvedConfig& config) {
   LODE_CHECK_OK(check_calibration(config));
   sut::SutRequest request;
   request.name = sut_name(values.sut);
-  if (values.sut == SutKind::kEngine) LODE_CHECK_OK(load_model(config, subject, request));
+  if (values.sut == SutKind::kEngine) {
+    LODE_CHECK_OK(load_model(config, subject, request));
+  } else if (!values.model.empty()) {
+    log(LogLevel::kWarn, "model '{}' is not used by sut {}", values.model.string(), request.name);
+  }
   LODE_CHECK_OK(open_samples(config, subject));
   request.threads = static_cast<int>(values.threads);
   request.instances = static_cast<int>(values.instances);

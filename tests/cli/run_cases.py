@@ -6,6 +6,7 @@
   cmd               bash, run in an empty scratch folder, with
                       $LODE   the program          $ROOT   the source tree
                       $MODEL  the embedded model   $ONNX   onnx_fixture.py, makes small models
+                      $PYTHON this script's Python, which has h5py
   expected_exit     the exit code; 0 without this file
   expected_stdout   lines, each a regular expression: they have to be found in this order, each in
   expected_stderr   a line of its own. A first line `exactly` forbids all other lines, and an empty
@@ -56,7 +57,7 @@ def run_case(case, lode, keep):
     environment = {k: v for k, v in os.environ.items() if not k.startswith("LODE_")}
     environment.update(LODE=str(lode), ROOT=str(ROOT), CASE=str(case),
                        MODEL=str(ROOT / "models/embedded/synth10.onnx"),
-                       ONNX=f"{sys.executable} {HERE / 'onnx_fixture.py'}")
+                       PYTHON=sys.executable, ONNX=f"{sys.executable} {HERE / 'onnx_fixture.py'}")
     try:
         done = subprocess.run(["bash", "-u", str(case / "cmd")], cwd=scratch, env=environment,
                               capture_output=True, text=True, errors="replace",
