@@ -137,7 +137,10 @@ Result<ResolvedConfig> apply(const std::vector<Assignment>& assignments) {
   for (const Assignment& each : assignments) {
     const Status read = each.key->set(config.values, each.text);
     if (!read.ok()) {
-      return read.error().within(fmt::format("{}: {}", each.value_at, each.key->name));
+      // All places but those in a file name the key themselves.
+      const bool in_file = each.source.origin <= Origin::kFile;
+      return read.error().within(in_file ? fmt::format("{}: {}", each.value_at, each.key->name)
+                                         : each.value_at);
     }
     sources[each.key->name] = each.source;
     for (const std::string_view derived : each.key->also_sets) sources[derived] = each.source;

@@ -104,6 +104,13 @@ TEST_F(ResolveTest, BareNumbersWhereAUnitIsNeeded) {
   EXPECT_THAT(error_in_file("recorder_memory: 512\n"), HasSubstr("write 512MiB"));
 }
 
+TEST_F(ResolveTest, AFlagIsNotNamedTwice) {
+  ConfigSources sources;
+  sources.flags = {{"batch", "0"}};
+  EXPECT_EQ(error_of(sources), "--batch: 0 is out of range; use 1 to 65536");
+  EXPECT_THAT(error_of(with_sets({"batch=0"})), StartsWith("--set batch=0: 0 is out of range"));
+}
+
 TEST_F(ResolveTest, WrongTypesAndRanges) {
   EXPECT_THAT(error_in_file("batch: many\n"),
               StartsWith("1:8: batch: 'many' is not a whole number"));
