@@ -19,6 +19,9 @@ using datasets::DatasetInfo;
 using datasets::SampleLayout;
 using nlohmann::ordered_json;
 
+/// Numbers of samples; without a range, -1 would be taken for the largest.
+const CLI::Range kCount(std::int64_t{0}, std::int64_t{UINT32_MAX});
+
 /// How the file is stored, as given: the flags of import and synth alike.
 struct StoreFlags {
   std::string mean;
@@ -66,15 +69,14 @@ void add_store_flags(CLI::App& command, StoreFlags& flags) {
                   "f32 stores what a model gets; u8 the pixels, a quarter of the size, which "
                   "loading normalises (default: f32)")
       ->check(CLI::IsMember({"f32", "u8"}));
-  command.add_option("--chunk", flags.chunk, "samples a chunk (default: 32)")
-      ->check(CLI::NonNegativeNumber);
+  command.add_option("--chunk", flags.chunk, "samples a chunk (default: 32)")->check(kCount);
   command.add_option("--deflate", flags.deflate, "compression level, 0 to 9 (default: 0, none)");
   command
       .add_option("--calibration-samples", flags.calibration_samples,
                   "samples set apart for calibration (default: 128)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(kCount);
   command.add_option("--seed", flags.seed, "of the calibration draw; of the task, for synth")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(std::int64_t{0}, INT64_MAX));
 }
 
 Result<datasets::StoreOptions> store_options(const StoreFlags& flags) {
@@ -265,8 +267,7 @@ void add_synth(CLI::App& dataset, Invocation& invocation) {
   flags->store.std = "0.25";
   CLI::App* command =
       dataset.add_subcommand("synth", "a synthetic task: 32x32 images of ten drawn classes");
-  command->add_option("--samples", flags->samples, "how many (default: 10000)")
-      ->check(CLI::NonNegativeNumber);
+  command->add_option("--samples", flags->samples, "how many (default: 10000)")->check(kCount);
   add_store_flags(*command, flags->store);
   command->callback(
       [flags, &invocation] { invocation.action = [flags] { return synth(*flags); }; });
