@@ -44,7 +44,9 @@ void add_key_flags(CLI::App& command, RunFlags& flags) {
     std::string names = config::flag_name(key.name);
     if (key.name == "output") names = "-o," + names;
     flag.option = command.add_option(names, flag.value, help_of(key));
-    flag.option->type_name(std::string(config::value_type_hint(key.type)));
+    // "TIME (10s, 15ms)" would push its doc to a line of its own; the table of --keys has it whole.
+    const std::string_view hint = config::value_type_hint(key.type);
+    flag.option->type_name(std::string(hint.substr(0, hint.find(' '))));
   }
 }
 
