@@ -178,12 +178,15 @@ Result<NpyArray> parse_npy(std::string_view file, std::string_view name) {
   return array;
 }
 
-std::string format_npy(const TensorView& tensor) {
+Result<std::string> format_npy(const TensorView& tensor) {
   std::string_view descriptor;
   for (const Descriptor& row : kDescriptors) {
     if (row.dtype == tensor.dtype) descriptor = row.text;
   }
-  LODE_ASSERT(!descriptor.empty());
+  if (descriptor.empty()) {
+    return runtime_error("a {} tensor has no .npy form; cast it to f32 in the model",
+                         dtype_name(tensor.dtype));
+  }
   std::string extents;
   for (const std::int64_t extent : tensor.shape) extents += fmt::format("{}, ", extent);
   if (tensor.shape.rank() > 1) extents.resize(extents.size() - 2);

@@ -24,7 +24,7 @@ struct NpyArray {
 /// structured and object arrays, ranks above Shape::kMaxRank, a size that the header contradicts.
 [[nodiscard]] Result<NpyArray> parse_npy(std::string_view file, std::string_view name);
 
-/// The bytes of a .npy file, format version 1.0. BF16 has no NumPy type and is an assertion.
-[[nodiscard]] std::string format_npy(const TensorView& tensor);
+/// The bytes of a .npy file, format version 1.0. An error for bf16, which NumPy has no type for.
+[[nodiscard]] Result<std::string> format_npy(const TensorView& tensor);
 
 }  // namespace lode

@@ -66,7 +66,11 @@ Result<int> run(const RunFlags& flags) {
     text += fmt::format("{} {}{}", model->outputs()[i].name, dtype_name(view.dtype),
                         view.shape.to_string());
     if (!files[i].empty()) {
-      LODE_CHECK_OK(write_file_atomically(files[i], format_npy(view)));
+      const Result<std::string> npy = format_npy(view);
+      if (!npy.ok()) {
+        return npy.error().within(fmt::format("output '{}'", model->outputs()[i].name));
+      }
+      LODE_CHECK_OK(write_file_atomically(files[i], *npy));
       text += fmt::format(" -> {}", files[i]);
     }
     text += '\n';

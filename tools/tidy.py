@@ -55,7 +55,7 @@ CONFINED = {
     r"<spdlog/": ["base"],
     r"<CLI/": ["cli"],
     r"<(jpeglib|turbojpeg|png)\.h>": ["datasets", "tests", "fuzz"],
-    r"<(immintrin|x86intrin|emmintrin|arm_neon)\.h>": ["engine/kernels", "engine/runtime"],
+    r"<(immintrin|x86intrin|[ex]mmintrin|arm_neon)\.h>": ["engine/kernels", "engine/runtime"],
 }
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 MACHINE_PATH = re.compile(r"(^|[^A-Za-z0-9_.-])/(tmp|root|home|work|opt|mnt)/[a-z]")
@@ -120,21 +120,33 @@ def check_text(path, lines, raw, say):
 
 
 def check_functions(path, lines, say):
-    """A body opens on a line whose indent is that of its closing brace: clang-format's shape."""
-    opening = re.compile(r"^(\s*)(?!namespace|class|struct|enum|union|extern|using|typedef|#|//)"
-                         r"[^=]*\)[^;=]*\{$")
-    start = None
+    """In clang-format's shape a body ends at the first brace with its signature's indent. The
+    signature may take several lines: its indent is that of the line where the statement began."""
+    not_a_function = re.compile(r"\s*(namespace|class|struct|enum|union|extern|using|typedef|#|//|"
+                                r"if|for|while|switch|else|do|catch|return|case|default|\})\b")
+    statement = start = indent = None
     for number, line in enumerate(lines, 1):
-        if start is None:
-            match = opening.match(line)
-            keyword = re.match(r"\s*(if|for|while|switch|else|do|catch|\}|return)\b", line)
-            if match and not keyword:
-                start, indent = number, match.group(1)
-        elif re.match(rf"^{indent}\}}", line):
-            if number - start + 1 > FUNCTION_LINES:
-                say(path, start, f"function of {number - start + 1} lines; "
-                                 f"{FUNCTION_LINES} are the limit")
-            start = None
+        if start is not None:
+            if line.startswith(indent + "}"):
+                if number - start + 1 > FUNCTION_LINES:
+                    say(path, start, f"function of {number - start + 1} lines; "
+                                     f"{FUNCTION_LINES} are the limit")
+                start = None
+            continue
+        text = line.strip()
+        if not text or text.startswith(("//", "#")) or text in {"public:", "private:"}:
+            statement = None
+            continue
+        if statement is None:
+            statement = number
+        if text.endswith("{"):
+            first = lines[statement - 1]
+            joined = " ".join(each.strip() for each in lines[statement - 1:number])
+            if re.search(r"\)[^()]*\{$", joined) and not not_a_function.match(first):
+                start, indent = statement, first[:len(first) - len(first.lstrip())]
+            statement = None
+        elif text.endswith((";", "}", ":")):
+            statement = None
 
 
 def check_dead(paths, texts, say):

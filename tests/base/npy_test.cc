@@ -31,7 +31,7 @@ TEST(Npy, RoundTripsEveryRankWithAlignedHeader) {
   const std::vector<float> values = {1.5F, -2.0F, 0.0F, 3e8F, 5.0F, 6.0F};
   const auto* bytes = reinterpret_cast<const std::byte*>(values.data());
   for (const Shape& shape : {Shape{}, Shape{6}, Shape{2, 3}, Shape{1, 2, 1, 3}, Shape{0, 4}}) {
-    const std::string file = format_npy({bytes, DType::kF32, shape});
+    const std::string file = *format_npy({bytes, DType::kF32, shape});
     const auto count = static_cast<std::size_t>(shape.element_count());
     EXPECT_EQ((file.size() - count * 4) % 64, 0U);
     const auto array = parse_npy(file, "x.npy");
@@ -40,6 +40,13 @@ TEST(Npy, RoundTripsEveryRankWithAlignedHeader) {
     EXPECT_TRUE(std::equal(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(count),
                            array->view().as<float>().begin()));
   }
+}
+
+TEST(Npy, WhatNumpyHasNoTypeForIsRefused) {
+  const std::uint16_t one = 0x3F80;
+  const auto file = format_npy({reinterpret_cast<const std::byte*>(&one), DType::kBF16, Shape{1}});
+  ASSERT_FALSE(file.ok());
+  EXPECT_THAT(file.error().message, HasSubstr("bf16"));
 }
 
 TEST(Npy, RefusesByName) {

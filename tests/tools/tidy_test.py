@@ -57,6 +57,19 @@ class TidyTest(unittest.TestCase):
         self.expect({"base/long.cc": f"// Long.\nvoid f() {{\n{body}}}\n"},
                     "base/long.cc:2: function of 72 lines")
 
+    def test_long_function_behind_a_signature_of_several_lines(self):
+        body = "  step();\n" * 70
+        for head in ("int f(int a,\n      int b) {\n", "int f(int a = 3) {\n",
+                     "Thing::Thing(int a)\n    : a_(a),\n      b_(a) {\n"):
+            with self.subTest(head=head):
+                self.expect({"base/long.cc": f"// Long.\nvoid g();\n\n{head}{body}}}\n"},
+                            "base/long.cc:4: function of 7")
+
+    def test_long_member_function(self):
+        body = "    step();\n" * 70
+        self.expect({"base/m.cc": f"// M.\nclass M {{\n public:\n  void f() {{\n{body}  }}\n}};\n"},
+                    "base/m.cc:4: function of 72 lines")
+
     def test_long_line_tab_and_trailing_space(self):
         self.expect({"base/c.cc": "// C." + " x" * 60 + "\n\tint a;\nint b; \n"},
                     "base/c.cc:1: has 125 columns", "base/c.cc:2: has a tab",
