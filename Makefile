@@ -5,6 +5,9 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 LODE := build/release/lode
 FUZZ_SECONDS ?= 60
+# Paths count from here, so that a second clone finds what the first one compiled.
+export CCACHE_BASEDIR ?= $(CURDIR)
+export CCACHE_NOHASHDIR ?= 1
 CTEST_FLAGS := --output-on-failure --no-tests=error
 
 .PHONY: help setup build demo test unit asan tsan bench fuzz fmt tidy clean
