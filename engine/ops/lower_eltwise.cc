@@ -1,6 +1,4 @@
 // Elementwise operators to the eltwise kernels.
-#include <limits>
-
 #include "engine/kernels/eltwise/eltwise.h"
 #include "engine/ops/activation.h"
 #include "engine/ops/lowering.h"
@@ -9,36 +7,12 @@ namespace lode::engine {
 
 namespace {
 
-/// A bound of Clip: since operator set 11 an input, which must be known, before an attribute.
-Result<float> clip_bound(const LowerContext& context, std::string_view name, std::size_t index,
-                         float fallback) {
-  const float* input = constant_floats(context, index);
-  if (input != nullptr) return *input;
-  return attribute_float(context.node, name, fallback);
-}
-
-/// The activation that a node of its own stands for; kNone for other operators.
-Result<Activation> own_activation(const LowerContext& context) {
-  const Node& node = context.node;
-  Activation activation;
-  if (node.op_type == "Relu") activation.kind = ActivationKind::kRelu;
-  if (node.op_type == "Sigmoid") activation.kind = ActivationKind::kSigmoid;
-  if (node.op_type == "HardSwish") activation.kind = ActivationKind::kHardSwish;
-  if (node.op_type == "LeakyRelu") {
-    activation.kind = ActivationKind::kLeakyRelu;
-    LODE_TRY(activation.alpha, attribute_float(node, "alpha", 0.01F));
-  }
-  if (node.op_type == "HardSigmoid") {
-    activation.kind = ActivationKind::kHardSigmoid;
-    LODE_TRY(activation.alpha, attribute_float(node, "alpha", 0.2F));
-    LODE_TRY(activation.beta, attribute_float(node, "beta", 0.5F));
-  }
-  if (node.op_type == "Clip") {
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    activation.kind = ActivationKind::kClip;
-    LODE_TRY(activation.alpha, clip_bound(context, "min", 1, -kInfinity));
-    LODE_TRY(activation.beta, clip_bound(context, "max", 2, kInfinity));
-  }
+/// own_activation() with the bounds of Clip that are inputs, which must be known.
+Result<Activation> activation_of(const LowerContext& context) {
+  LODE_TRY(Activation activation, own_activation(context.node));
+  if (activation.kind != ActivationKind::kClip) return activation;
+  if (const float* low = constant_floats(context, 1)) activation.alpha = *low;
+  if (const float* high = constant_floats(context, 2)) activation.beta = *high;
   return activation;
 }
 
@@ -71,7 +45,7 @@ Result<Step> lower_unary(LowerContext& context) {
       return refuse_lowering(i == 0 ? "not float" : "a bound is not constant");
     }
   }
-  LODE_TRY(const Activation activation, own_activation(context));
+  LODE_TRY(const Activation activation, activation_of(context));
   const UnaryShape shape{context.outputs[0].shape.element_count()};
   return kernel_step(select_unary(shape, context.isa), shape,
                      [activation](const StepArguments& arguments) {

@@ -1,6 +1,4 @@
 // One input, one output of its shape: Relu, LeakyRelu, Clip, Sigmoid, HardSigmoid, HardSwish.
-#include <limits>
-
 #include "engine/ops/activation.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
@@ -24,25 +22,6 @@ Status infer_same(InferContext& context, TypeSet allowed,
   LODE_CHECK_OK(check_signature(context, {}, attributes));
   LODE_CHECK_OK(check_type(context, 0, allowed));
   return set_output(context, context.inputs[0].dtype, context.inputs[0].shape);
-}
-
-// The activation that a node of its own stands for. HardSwish is in float what it is when fused.
-Result<Activation> own_activation(const Node& node) {
-  Activation activation;
-  if (node.op_type == "Relu") activation.kind = ActivationKind::kRelu;
-  if (node.op_type == "Sigmoid") activation.kind = ActivationKind::kSigmoid;
-  if (node.op_type == "HardSwish") activation.kind = ActivationKind::kHardSwish;
-  if (node.op_type == "LeakyRelu") {
-    activation.kind = ActivationKind::kLeakyRelu;
-    LODE_TRY(activation.alpha, attribute_float(node, "alpha", 0.01F));
-  }
-  if (node.op_type == "HardSigmoid") {
-    activation.kind = ActivationKind::kHardSigmoid;
-    LODE_TRY(activation.alpha, attribute_float(node, "alpha", 0.2F));
-    LODE_TRY(activation.beta, attribute_float(node, "beta", 0.5F));
-  }
-  LODE_ASSERT(activation.kind != ActivationKind::kNone);
-  return activation;
 }
 
 Status infer_activation(InferContext& context) {
@@ -98,8 +77,7 @@ Status infer_clip(InferContext& context) {
     return node_error(node, "input {} has shape {}; one number is needed", i,
                       bound.shape.to_string());
   }
-  LODE_CHECK_OK(attribute_float(node, "min", 0.0F));
-  LODE_CHECK_OK(attribute_float(node, "max", 0.0F));
+  LODE_CHECK_OK(own_activation(node));
   return set_output(context, context.inputs[0].dtype, context.inputs[0].shape);
 }
 

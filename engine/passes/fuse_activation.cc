@@ -1,6 +1,4 @@
 // Activations into the node before them, as attributes.
-#include <limits>
-
 #include "engine/ops/activation.h"
 #include "engine/passes/passes.h"
 #include "engine/passes/rewrite.h"
@@ -9,38 +7,29 @@ namespace lode::engine {
 
 namespace {
 
-// The parameters that a fused node will carry, or why the node cannot be fused.
-struct Parameters {
-  float alpha = 0.0F;
-  float beta = 0.0F;
+// The activation that a fused node will carry, or why the node cannot be fused.
+struct Candidate {
+  Activation activation;
   std::string why_not;
 };
 
-// A bound of Clip: an attribute up to version 10, then an input that must be constant.
-Result<float> clip_bound(const Graph& graph, const Node& node, std::size_t index, float fallback,
-                         std::string& why_not) {
-  if (node.opset < 11) return attribute_float(node, index == 1 ? "min" : "max", fallback);
-  const ValueId id = input_at(node, index);
-  if (id == kNoValue) return fallback;
-  const Tensor* bound = graph.constant(id);
-  if (bound == nullptr || bound->dtype() != DType::kF32 || bound->element_count() != 1) {
+// A bound of Clip that is an input, which must be constant; without one `bound` stays.
+void read_clip_bound(const Graph& graph, ValueId id, float& bound, std::string& why_not) {
+  if (id == kNoValue) return;
+  const Tensor* constant = graph.constant(id);
+  if (constant == nullptr || constant->dtype() != DType::kF32 || constant->element_count() != 1) {
     why_not = "its bounds are not f32 constants";
-    return fallback;
+    return;
   }
-  return bound->as<float>()[0];
+  bound = constant->as<float>()[0];
 }
 
-Result<Parameters> read_parameters(const Graph& graph, const Node& node) {
-  Parameters result;
-  if (is_op(node, {"Clip"})) {
-    using Limits = std::numeric_limits<float>;
-    LODE_TRY(result.alpha, clip_bound(graph, node, 1, Limits::lowest(), result.why_not));
-    LODE_TRY(result.beta, clip_bound(graph, node, 2, Limits::max(), result.why_not));
-  } else if (is_op(node, {"LeakyRelu"})) {
-    LODE_TRY(result.alpha, attribute_float(node, "alpha", 0.01F));
-  } else if (is_op(node, {"HardSigmoid"})) {
-    LODE_TRY(result.alpha, attribute_float(node, "alpha", 0.2F));
-    LODE_TRY(result.beta, attribute_float(node, "beta", 0.5F));
+Result<Candidate> read_candidate(const Graph& graph, const Node& node) {
+  Candidate result;
+  LODE_TRY(result.activation, own_activation(node));
+  if (result.activation.kind == ActivationKind::kClip) {
+    read_clip_bound(graph, input_at(node, 1), result.activation.alpha, result.why_not);
+    read_clip_bound(graph, input_at(node, 2), result.activation.beta, result.why_not);
   }
   // The first operator sets gave attributes that say how, not what; the shape inference of the
   // operator itself is there to judge them.
@@ -68,17 +57,17 @@ Status fuse_activation(Graph& graph, PassReport& report) {
       refuse(report, node, "no Conv, Gemm or Add stands before it");
       continue;
     }
-    LODE_TRY(Parameters parameters, read_parameters(graph, node));
-    if (parameters.why_not.empty()) parameters.why_not = why_not_absorbed(graph, data, node);
-    if (parameters.why_not.empty()) parameters.why_not = why_not_into(graph, *producer, data);
-    if (!parameters.why_not.empty()) {
-      refuse(report, node, parameters.why_not);
+    LODE_TRY(Candidate candidate, read_candidate(graph, node));
+    if (candidate.why_not.empty()) candidate.why_not = why_not_absorbed(graph, data, node);
+    if (candidate.why_not.empty()) candidate.why_not = why_not_into(graph, *producer, data);
+    if (!candidate.why_not.empty()) {
+      refuse(report, node, candidate.why_not);
       continue;
     }
     GraphEditor editor(graph);
     editor.set_attribute(producer->id, "lode_activation", node.op_type);
-    editor.set_attribute(producer->id, "lode_alpha", parameters.alpha);
-    editor.set_attribute(producer->id, "lode_beta", parameters.beta);
+    editor.set_attribute(producer->id, "lode_alpha", candidate.activation.alpha);
+    editor.set_attribute(producer->id, "lode_beta", candidate.activation.beta);
     absorb(editor, graph, producer->id, id);
     ++report.changes;
   }

@@ -52,6 +52,11 @@ Status check_name(std::string_view name) {
   return usage_error("there is no pass {}, the passes are {}", quote(name), names);
 }
 
+bool is_disabled(const PassOptions& options, std::string_view name) {
+  return std::find(options.disabled.begin(), options.disabled.end(), name) !=
+         options.disabled.end();
+}
+
 Result<PassReport> run_pass(const Pass& pass, Graph& graph) {
   const RealClock clock;
   PassReport report;
@@ -80,11 +85,13 @@ std::span<const Pass> all_passes() {
 Result<std::vector<PassReport>> optimise(Graph& graph, const PassOptions& options) {
   for (const std::string& name : options.disabled) LODE_CHECK_OK(check_name(name));
   if (!options.stop_after.empty()) LODE_CHECK_OK(check_name(options.stop_after));
+  if (is_disabled(options, options.stop_after)) {
+    return usage_error("pass {} is disabled and cannot be the one to stop after: drop one of both",
+                       quote(options.stop_after));
+  }
   std::vector<PassReport> reports;
   for (const Pass& pass : kPasses) {
-    const bool is_disabled = std::find(options.disabled.begin(), options.disabled.end(),
-                                       pass.name) != options.disabled.end();
-    if (!is_disabled) {
+    if (!is_disabled(options, pass.name)) {
       LODE_TRY(PassReport report, run_pass(pass, graph));
       reports.push_back(std::move(report));
     }

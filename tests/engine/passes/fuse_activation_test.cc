@@ -67,7 +67,7 @@ TEST(FuseActivation, ClipByInputsAndByAttributes) {
     b.output(b.node("act", "Clip", {p, kNoValue, b.constant("high", tensor_of<float>({1}, {}))}));
     const Rewritten after = rewrite(b.graph, fuse_activation);
     EXPECT_EQ(fused_activation(after.graph.node(0)).value().alpha,
-              std::numeric_limits<float>::lowest());
+              -std::numeric_limits<float>::infinity());
   }
   {
     GraphBuilder b;
@@ -75,6 +75,24 @@ TEST(FuseActivation, ClipByInputsAndByAttributes) {
     b.output(b.node("act", "Clip", {add_producer(b, "Conv")}, {{"min", 0.0F}, {"max", 0.5F}}));
     const Rewritten after = rewrite(b.graph, fuse_activation);
     EXPECT_EQ(fused_activation(after.graph.node(0)).value().beta, 0.5F);
+  }
+}
+
+TEST(FuseActivation, ClipWithoutBoundsKeepsInfinities) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity();
+  GraphBuilder b;
+  const ValueId sum = b.node("p", "Add", {b.input("x", {3}), b.input("z", {3})});
+  b.output(b.node("act", "Clip", {sum}));
+  Graph fused = b.graph;
+  PassReport report;
+  ASSERT_TRUE(fuse_activation(fused, report).ok());
+  ASSERT_EQ(fused.node_count(), 1U);
+  const Tensor inputs[] = {tensor_of<float>({kInfinity, -kInfinity, 1}, {3}),
+                           tensor_of<float>({0, 0, 0}, {3})};
+  for (const Graph* graph : {&b.graph, &fused}) {
+    const auto outputs = run_graph(*graph, inputs);
+    ASSERT_TRUE(outputs.ok()) << outputs.error().message;
+    EXPECT_THAT(outputs.value()[0].as<float>(), testing::ElementsAre(kInfinity, -kInfinity, 1.0F));
   }
 }
 
@@ -159,7 +177,7 @@ TEST(Activation, AttributesAreChecked) {
   node.op_type = "Conv";
   EXPECT_EQ(fused_activation(node).value().kind, ActivationKind::kNone);
   node.attributes["lode_activation"] = std::string("Clip");
-  EXPECT_EQ(fused_activation(node).value().beta, std::numeric_limits<float>::max());
+  EXPECT_EQ(fused_activation(node).value().beta, std::numeric_limits<float>::infinity());
   node.attributes["lode_alpha"] = std::int64_t{1};
   EXPECT_FALSE(fused_activation(node).ok());
   node.attributes["lode_activation"] = std::string("Tanh");

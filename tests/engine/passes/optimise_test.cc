@@ -56,12 +56,16 @@ TEST(Optimise, LeavesOutWhatIsDisabled) {
   ASSERT_TRUE(reports.ok());
   EXPECT_EQ(reports.value().size(), all_passes().size() - 2);
   EXPECT_EQ(b.graph.node_count(), 6U);
-  // To stop behind a disabled pass is to stop there all the same.
-  GraphBuilder c = residual_block();
-  EXPECT_EQ(optimise(c.graph, {.disabled = {"fold_constants"}, .stop_after = "fold_constants"})
-                .value()
-                .size(),
-            1U);
+}
+
+TEST(Optimise, StopAfterADisabledPassIsAUsageError) {
+  GraphBuilder b = residual_block();
+  const auto reports =
+      optimise(b.graph, {.disabled = {"fold_constants"}, .stop_after = "fold_constants"});
+  ASSERT_FALSE(reports.ok());
+  EXPECT_EQ(reports.error().kind, ErrorKind::kUsage);
+  EXPECT_THAT(reports.error().message, HasSubstr("pass 'fold_constants' is disabled"));
+  EXPECT_EQ(b.graph.node_count(), 8U);
 }
 
 TEST(Optimise, UnknownNamesAreUsageErrors) {
