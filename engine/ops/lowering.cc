@@ -49,15 +49,18 @@ const float* constant_floats(const LowerContext& context, std::size_t index) {
 std::shared_ptr<const AlignedFloats> cached_floats(LowerContext& context, std::string_view what,
                                                    std::size_t count,
                                                    const std::function<void(float*)>& fill) {
-  // Node names are unique and cannot hold this separator's neighbours by accident: kernels' names
-  // have no slash.
-  const std::string key = fmt::format("{}/{}", context.node.name, what);
-  auto made = context.weights.get(key, [&]() -> std::shared_ptr<const void> {
+  const auto make = [&] {
     auto floats = std::make_shared<AlignedFloats>(count);
     fill(floats->data());
     return floats;
-  });
-  return std::static_pointer_cast<const AlignedFloats>(made);
+  };
+  if (!context.has_shared_constants) return make();
+  // Node names are unique and cannot hold this separator's neighbours by accident: kernels' names
+  // have no slash.
+  const std::string key = fmt::format("{}/{}", context.node.name, what);
+  const auto made = std::static_pointer_cast<const AlignedFloats>(context.weights.get(key, make));
+  LODE_ASSERT(made->size() == count);
+  return made;
 }
 
 }  // namespace lode::engine

@@ -77,8 +77,8 @@ template <typename Chosen, typename KernelShape, typename Bind>
   return step;
 }
 
-/// Floats made at load from a node's constants by fill(float*), shared by all plans of the model.
-/// `what` names them among the node's.
+/// Floats made at load from a node's constants by fill(float*): shared by all plans of the model
+/// if the constants are, else made for this plan. `what` names them among the node's.
 [[nodiscard]] std::shared_ptr<const AlignedFloats> cached_floats(
     LowerContext& context, std::string_view what, std::size_t count,
     const std::function<void(float*)>& fill);

@@ -81,6 +81,9 @@ struct LowerContext {
   std::span<const Layout> output_layouts;  ///< as they must be written
   WeightCache& weights;
   Isa isa = Isa::kGeneric;  ///< the most that a kernel may use
+  /// All known inputs are constants of the graph. False: some follow from this plan's extents, and
+  /// what is made of them is this plan's alone.
+  bool has_shared_constants = true;
 };
 
 /// Which layouts an operator's lowering takes.

@@ -54,6 +54,7 @@ class Planner {
   [[nodiscard]] std::vector<ValueInfo> infos(const std::vector<ValueId>& ids) const;
   [[nodiscard]] NodeLayouts wanted_layouts(const Node& node, LayoutRule rule) const;
   [[nodiscard]] bool is_data(ValueId id) const;
+  [[nodiscard]] bool has_shared_constants(const Node& node) const;
   void append(const Node& node, Step step, const NodeLayouts& layouts);
   BufferId in_layout(ValueId id, Layout layout);
   void append_copy(std::string_view what, ValueId id, BufferId from, Layout from_layout,
@@ -129,6 +130,13 @@ std::vector<ValueInfo> Planner::infos(const std::vector<ValueId>& ids) const {
 /// A value that could stand in either layout: rank 4, not a constant, not the same in both.
 bool Planner::is_data(ValueId id) const {
   return id != kNoValue && info(id).constant == nullptr && !layouts_coincide(info(id).shape);
+}
+
+bool Planner::has_shared_constants(const Node& node) const {
+  return std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+    return id == kNoValue || info(id).constant == nullptr ||
+           info(id).constant == graph_.constant(id);
+  });
 }
 
 Planner::NodeLayouts Planner::wanted_layouts(const Node& node, LayoutRule rule) const {
@@ -230,7 +238,8 @@ Status Planner::add_node(const Node& node) {
                          .input_layouts = layouts.inputs,
                          .output_layouts = layouts.outputs,
                          .weights = weights_,
-                         .isa = isa_};
+                         .isa = isa_,
+                         .has_shared_constants = has_shared_constants(node)};
     LODE_TRY(step, definition->lower(context));
   }
   if (!step.run) {
