@@ -19,6 +19,18 @@ inline Packet load(const float* from) {
 inline void store(float* to, const Packet& value) {
   Eigen::internal::pstoreu(to, value);
 }
+/// The first `count` lanes, from elements `stride` apart; zeros behind them. With store_first() the
+/// rest of a row takes the very operations of whole packets: no result hangs on where a row ends.
+inline Packet load_first(std::int64_t count, const float* from, std::int64_t stride = 1) {
+  float lanes[kLanes] = {};
+  for (std::int64_t i = 0; i < count; ++i) lanes[i] = from[i * stride];
+  return load(lanes);
+}
+inline void store_first(std::int64_t count, float* to, const Packet& value) {
+  float lanes[kLanes];
+  store(lanes, value);
+  for (std::int64_t i = 0; i < count; ++i) to[i] = lanes[i];
+}
 inline Packet broadcast(float value) {
   return Eigen::internal::pset1<Packet>(value);
 }
@@ -45,6 +57,11 @@ inline Packet at_least(const Packet& a, const Packet& low) {
 }
 inline Packet at_most(const Packet& a, const Packet& high) {
   return Eigen::internal::pmin(a, high);
+}
+
+/// The greater one; NaN where either is.
+inline Packet maximum_or_nan(const Packet& a, const Packet& b) {
+  return Eigen::internal::pmax<Eigen::PropagateNaN>(a, b);
 }
 
 /// Out of line: the exponential's polynomial would otherwise be repeated in every epilogue.

@@ -1,4 +1,6 @@
 // The baseline elementwise kernels on packets.
+#include <algorithm>
+
 #include "engine/kernels/eltwise/eltwise.h"
 #include "engine/kernels/eltwise/rows.h"
 #include "engine/kernels/packet.h"
@@ -19,29 +21,34 @@ void run_unary(const UnaryShape& shape, const UnaryArguments& arguments, std::in
   for (; i + kLanes <= share.end; i += kLanes) {
     store(arguments.y + i, activate(arguments.activation, load(arguments.x + i)));
   }
-  for (; i < share.end; ++i) {
-    arguments.y[i] = apply_activation(arguments.activation, arguments.x[i]);
-  }
+  if (i == share.end) return;
+  const Packet rest = load_first(share.end - i, arguments.x + i);
+  store_first(share.end - i, arguments.y + i, activate(arguments.activation, rest));
 }
 
 // ---- binary
 
 struct Add {
   static Packet of(const Packet& a, const Packet& b) { return add(a, b); }
-  static float of(float a, float b) { return a + b; }
 };
 struct Subtract {
   static Packet of(const Packet& a, const Packet& b) { return subtract(a, b); }
-  static float of(float a, float b) { return a - b; }
 };
 struct Multiply {
   static Packet of(const Packet& a, const Packet& b) { return multiply(a, b); }
-  static float of(float a, float b) { return a * b; }
 };
 struct Divide {
   static Packet of(const Packet& a, const Packet& b) { return divide(a, b); }
-  static float of(float a, float b) { return a / b; }
 };
+
+/// Up to kLanes elements of one row from element `first` on.
+template <typename Op>
+void combine_part(const BinaryArguments& row, std::int64_t first, std::int64_t count,
+                  std::int64_t a_stride, std::int64_t b_stride) {
+  const Packet a = load_first(count, row.a + first * a_stride, a_stride);
+  const Packet b = load_first(count, row.b + first * b_stride, b_stride);
+  store_first(count, row.y + first, activate(row.activation, Op::of(a, b)));
+}
 
 /// `count` elements of one row; a stride of 0 repeats the first.
 template <typename Op>
@@ -55,8 +62,8 @@ void combine_row(const BinaryArguments& row, std::int64_t count, std::int64_t a_
     const Packet b = b_stride == 0 ? first_b : load(row.b + i);
     store(row.y + i, activate(row.activation, Op::of(a, b)));
   }
-  for (; i < count; ++i) {
-    row.y[i] = apply_activation(row.activation, Op::of(row.a[i * a_stride], row.b[i * b_stride]));
+  if (i < count) {
+    combine_part<Op>(row, i, count - i, a_stride, b_stride);
   }
 }
 
@@ -79,9 +86,9 @@ void run_binary_op(const BinaryShape& shape, const BinaryArguments& arguments, s
     row.b = arguments.b + row_offset(extents, shape.b_stride, index) + share.begin * b_stride;
     row.y = arguments.y + index * inner + share.begin;
     if constexpr (kStrided) {
-      for (std::int64_t i = 0; i < share.end - share.begin; ++i) {
-        row.y[i] =
-            apply_activation(row.activation, Op::of(row.a[i * a_stride], row.b[i * b_stride]));
+      const std::int64_t count = share.end - share.begin;
+      for (std::int64_t i = 0; i < count; i += kLanes) {
+        combine_part<Op>(row, i, std::min<std::int64_t>(kLanes, count - i), a_stride, b_stride);
       }
     } else if (share.begin < share.end) {
       combine_row<Op>(row, share.end - share.begin, a_stride, b_stride);
@@ -137,9 +144,12 @@ void run_affine(const AffineShape& shape, const AffineArguments& arguments, std:
       const Packet t = channels_inside ? load(shift + i) : broadcast(*shift);
       store(y + i, activate(arguments.activation, multiply_add(load(x + i), s, t)));
     }
-    for (; i < share.end; ++i) {
-      y[i] = apply_activation(arguments.activation, x[i] * scale[i * stride] + shift[i * stride]);
-    }
+    const std::int64_t left = share.end - i;
+    if (left == 0) continue;
+    const Packet s = load_first(left, scale + i * stride, stride);
+    const Packet t = load_first(left, shift + i * stride, stride);
+    store_first(left, y + i,
+                activate(arguments.activation, multiply_add(load_first(left, x + i), s, t)));
   }
 }
 
@@ -160,7 +170,7 @@ const BinaryKernel eigen_f32_binary = {.name = "eigen_f32_binary",
 
 const BinaryKernel generic_f32_binary_strided = {.name = "generic_f32_binary_strided",
                                                  .isa = Isa::kGeneric,
-                                                 .strength = "any strides, element by element",
+                                                 .strength = "any strides, gathered",
                                                  .task_count = binary_task_count,
                                                  .run = run_binary<true>};
 
