@@ -23,6 +23,7 @@ constexpr std::array kOffline = {Scenario::kOffline};
 constexpr std::array kLatencyBound = {Scenario::kSingleStream, Scenario::kMultiStream,
                                       Scenario::kServer};
 constexpr std::array kAccuracy = {Mode::kAccuracy};
+constexpr std::array kPerformance = {Mode::kPerformance};
 constexpr std::array kEngine = {SutKind::kEngine};
 constexpr std::array kDelay = {SutKind::kDelay};
 constexpr std::array kWorkers = {SutKind::kEngine, SutKind::kDelay};
@@ -43,8 +44,7 @@ Status set_scenario(RunConfig& config, std::string_view text) {
   LODE_CHECK_OK(read_choice(text, kScenarios, name));
   if (name == "server") {
     return usage_error(
-        "scenario 'server' is not available in this version; use single-stream, multi-stream or "
-        "offline");
+        "'{}' is not available in this version; use single-stream, multi-stream or offline", name);
   }
   config.settings.scenario = *loadgen::scenario_from_name(name);
   return {};
@@ -61,9 +61,8 @@ Status set_precision(RunConfig& config, std::string_view text) {
   std::string name;
   LODE_CHECK_OK(read_choice(text, kPrecisions, name));
   if (name != "fp32") {
-    return usage_error(
-        "precision '{}' is not available in this version; the engine runs fp32 models as fp32",
-        name);
+    return usage_error("'{}' is not available in this version; the engine runs fp32 models as fp32",
+                       name);
   }
   config.precision = std::move(name);
   return {};
@@ -71,8 +70,7 @@ Status set_precision(RunConfig& config, std::string_view text) {
 
 Status set_sut(RunConfig& config, std::string_view text) {
   if (text.starts_with("process:")) {
-    return usage_error("sut '{}' is not available in this version; use engine, null or delay",
-                       text);
+    return usage_error("'{}' is not available in this version; use {}", text, join_choices(kSuts));
   }
   std::string name;
   LODE_CHECK_OK(read_choice(text, kSuts, name));
@@ -193,6 +191,7 @@ constexpr KeySpec kSubjectKeys[] = {
      .set = set_preset,
      .text = [](const RunConfig& c) { return c.preset; }},
     {.name = "model", .type = ValueType::kPath, .doc = "the model, an ONNX file",
+     .applies = {{}, {}, kEngine},
      .set = set_path<&RunConfig::model>, .text = path_text<&RunConfig::model>},
     {.name = "dataset", .type = ValueType::kPath,
      .doc = "the samples, an HDF5 file made by lode dataset",
@@ -206,6 +205,7 @@ constexpr KeySpec kSubjectKeys[] = {
      .text = [](const RunConfig& c) { return std::string(mode_name(c.settings.mode)); }},
     {.name = "precision", .type = ValueType::kChoice,
      .doc = "the precision the stored model must hold", .choices = kPrecisions,
+     .applies = {{}, {}, kEngine},
      .set = set_precision, .text = [](const RunConfig& c) { return c.precision; }},
     {.name = "calibration", .type = ValueType::kPath,
      .doc = "a dataset whose /calibration samples a quantizer may see; unused with fp32",
@@ -251,7 +251,7 @@ constexpr KeySpec kSutKeys[] = {
 // When it ends, and what makes it valid.
 constexpr KeySpec kRuleKeys[] = {
     {.name = "min_duration", .type = ValueType::kDuration,
-     .doc = "performance mode: least time under load",
+     .doc = "least time under load", .applies = {{}, kPerformance, {}},
      .set = set_duration<&Settings::min_duration_ns>,
      .text = duration_text<&Settings::min_duration_ns>},
     {.name = "max_duration", .type = ValueType::kDuration,
@@ -259,7 +259,7 @@ constexpr KeySpec kRuleKeys[] = {
      .set = set_duration<&Settings::max_duration_ns>,
      .text = duration_text<&Settings::max_duration_ns>},
     {.name = "min_queries", .type = ValueType::kCount,
-     .doc = "performance mode: least queries (offline: samples)",
+     .doc = "least queries (offline: samples)", .applies = {{}, kPerformance, {}},
      .set = set_count<&Settings::min_query_count, 1, kMostQueries>,
      .text = count_text<&Settings::min_query_count>},
     {.name = "max_queries", .type = ValueType::kCount,
@@ -267,7 +267,7 @@ constexpr KeySpec kRuleKeys[] = {
      .set = set_count<&Settings::max_query_count, 0, kMostQueries>,
      .text = count_text<&Settings::max_query_count>},
     {.name = "warmup", .type = ValueType::kCount,
-     .doc = "uncounted queries before the clock starts",
+     .doc = "uncounted queries before the clock starts", .applies = {{}, kPerformance, {}},
      .set = set_count<&Settings::warmup_queries, 0, kMostQueries>,
      .text = count_text<&Settings::warmup_queries>},
     {.name = "target_qps", .type = ValueType::kNumber, .doc = "arrivals in queries/s",
@@ -276,7 +276,7 @@ constexpr KeySpec kRuleKeys[] = {
      .text = optional_text<&RunConfig::target_qps>},
     {.name = "target_latency", .type = ValueType::kDuration,
      .doc = "the run is INVALID if the scenario's percentile is above; 0s: no limit",
-     .applies = {kLatencyBound, {}, {}},
+     .applies = {kLatencyBound, kPerformance, {}},
      .set = set_duration<&Settings::target_latency_ns>,
      .text = duration_text<&Settings::target_latency_ns>},
     {.name = "samples_per_query", .type = ValueType::kCount, .doc = "samples of each query",
@@ -285,12 +285,12 @@ constexpr KeySpec kRuleKeys[] = {
      .text = count_text<&Settings::samples_per_query>},
     {.name = "expected_qps", .type = ValueType::kNumber,
      .doc = "samples/s that size the one query; not set: measured during warm-up",
-     .applies = {kOffline, {}, {}},
+     .applies = {kOffline, kPerformance, {}},
      .set = set_expected_qps,
      .text = expected_qps_text},
     {.name = "offline_min_samples", .type = ValueType::kCount,
      .doc = "least samples of the one query",
-     .applies = {kOffline, {}, {}},
+     .applies = {kOffline, kPerformance, {}},
      .set = set_count<&Settings::offline_min_samples, 0, kMostQueries>,
      .text = count_text<&Settings::offline_min_samples>},
     {.name = "accuracy_target", .type = ValueType::kFraction,
@@ -309,13 +309,13 @@ constexpr KeySpec kDrawKeys[] = {
      .doc = "one number from which the three seeds below derive; not set: those of MLPerf v6.1",
      .also_sets = kStreamSeeds, .set = set_seed,
      .text = [](const RunConfig& c) { return c.seed.has_value() ? std::to_string(*c.seed) : ""; }},
-    {.name = "qsl_seed", .type = ValueType::kCount, .doc = "seed of the loaded sets",
+    {.name = "qsl_seed", .type = ValueType::kCount, .doc = "seed of the loaded sets, modulo 2^32",
      .set = set_count<&Settings::qsl_seed, 0, UINT64_MAX>,
      .text = count_text<&Settings::qsl_seed>},
-    {.name = "sample_index_seed", .type = ValueType::kCount, .doc = "seed of the order of samples",
+    {.name = "sample_index_seed", .type = ValueType::kCount, .doc = "seed of the order of samples, modulo 2^32",
      .set = set_count<&Settings::sample_index_seed, 0, UINT64_MAX>,
      .text = count_text<&Settings::sample_index_seed>},
-    {.name = "schedule_seed", .type = ValueType::kCount, .doc = "seed of the arrivals",
+    {.name = "schedule_seed", .type = ValueType::kCount, .doc = "seed of the delay SUT's service times, modulo 2^32",
      .set = set_count<&Settings::schedule_seed, 0, UINT64_MAX>,
      .text = count_text<&Settings::schedule_seed>},
     {.name = "query_timeout", .type = ValueType::kDuration,

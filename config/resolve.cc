@@ -131,10 +131,41 @@ Status add_preset(Collector& collector, const std::vector<Assignment>& given) {
                   fmt::format("preset {}", preset->name));
 }
 
+/// The run that decides which keys mean something: its scenario, mode and SUT alone.
+RunConfig kind_of_run(const std::vector<Assignment>& assignments) {
+  RunConfig kind;
+  for (const Assignment& each : assignments) {
+    const std::string_view name = each.key->name;
+    if (name != "scenario" && name != "mode" && name != "sut") continue;
+    // A value that cannot be read is reported with all the others, by apply().
+    (void)each.key->set(kind, each.text);
+  }
+  return kind;
+}
+
+/// Settings that contradict each other, told where the first one named stands.
+Status check_settings(const ResolvedConfig& config) {
+  const Status valid = loadgen::validate(config.values.settings);
+  if (valid.ok()) return {};
+  const Error& error = valid.error();
+  const std::string_view message = error.message;
+  const std::string_view name = message.substr(0, message.find_first_of(" :"));
+  const auto setting = std::find_if(config.settings.begin(), config.settings.end(),
+                                    [&](const Setting& each) { return each.key == name; });
+  if (setting == config.settings.end() || setting->source.origin == Origin::kDefault) return error;
+  const bool in_file = setting->source.origin <= Origin::kFile;
+  // As for a value that cannot be read: a flag names its key itself.
+  const std::string_view rest = in_file ? message : message.substr(name.size() + 1);
+  return usage_error("{}: {}", setting->source.where, rest);
+}
+
 Result<ResolvedConfig> apply(const std::vector<Assignment>& assignments) {
   ResolvedConfig config;
+  const RunConfig kind = kind_of_run(assignments);
   std::map<std::string_view, Source> sources;
   for (const Assignment& each : assignments) {
+    const bool is_preset = each.source.origin == Origin::kPreset;
+    if (is_preset && !why_meaningless(*each.key, kind).empty()) continue;
     const Status read = each.key->set(config.values, each.text);
     if (!read.ok()) {
       // All places but those in a file name the key themselves.
@@ -158,6 +189,7 @@ Result<ResolvedConfig> apply(const std::vector<Assignment>& assignments) {
     config.settings.push_back(
         {key.name, std::move(text), source == sources.end() ? Source{} : source->second});
   }
+  LODE_CHECK_OK(check_settings(config));
   return config;
 }
 

@@ -32,8 +32,8 @@ struct ConfigSources {
 
 /// Reads and combines all sources. Usage errors start with the place of what is wrong: an unknown
 /// key (the nearest known one is named), a key given twice in one source, a value of the wrong
-/// type, a key that means nothing in this scenario, mode or SUT. What a preset says of other
-/// scenarios is left out.
+/// type, a key that means nothing in this scenario, mode or SUT, limits that contradict each other. What a
+/// preset says of other scenarios, modes and SUTs is left out.
 [[nodiscard]] Result<ResolvedConfig> resolve(const ConfigSources& sources);
 
 /// A usage error if what `lode run` needs is missing: output, and for the engine a model and a

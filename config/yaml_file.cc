@@ -42,7 +42,9 @@ class FlatReader final : public YAML::EventHandler {
           state_ = State::kKey;
           return;
         }
-        return fail(mark, fmt::format("{} has no value; give it one or remove the line", key_));
+        // The parser looks for the value up to the next key, so the mark may be lines below.
+        return fail(key_mark_,
+                    fmt::format("{} has no value; give it one or remove the line", key_));
       case State::kList:
         return fail(mark, fmt::format("the list of {} has an empty item", key_));
       case State::kDone:

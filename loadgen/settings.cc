@@ -41,7 +41,8 @@ auto value_of(const Names& names, std::string_view wanted) {
   return found;
 }
 
-Status validate_limits(const Settings& settings) {
+/// What a performance run ends by; accuracy mode ends with the samples.
+Status validate_stop_rule(const Settings& settings) {
   if (settings.min_duration_ns < 0 || settings.max_duration_ns < 0) {
     return usage_error("min_duration and max_duration: a duration cannot be negative");
   }
@@ -57,6 +58,10 @@ Status validate_limits(const Settings& settings) {
     return usage_error("max_queries {} is below min_queries {}; raise the one or lower the other",
                        settings.max_query_count, settings.min_query_count);
   }
+  return {};
+}
+
+Status validate_limits(const Settings& settings) {
   if (settings.query_timeout_ns <= 0) {
     return usage_error("query_timeout must be above 0");
   }
@@ -133,6 +138,7 @@ std::optional<Mode> mode_from_name(std::string_view name) {
 }
 
 Status validate(const Settings& settings) {
+  if (settings.mode == Mode::kPerformance) LODE_CHECK_OK(validate_stop_rule(settings));
   LODE_CHECK_OK(validate_limits(settings));
   LODE_CHECK_OK(validate_latency_target(settings));
   return validate_query_size(settings);

@@ -109,6 +109,24 @@ TEST_F(ResolveTest, AFlagIsNotNamedTwice) {
   sources.flags = {{"batch", "0"}};
   EXPECT_EQ(error_of(sources), "--batch: 0 is out of range; use 1 to 65536");
   EXPECT_THAT(error_of(with_sets({"batch=0"})), StartsWith("--set batch=0: 0 is out of range"));
+  sources.flags = {{"scenario", "server"}};
+  EXPECT_THAT(error_of(sources), StartsWith("--scenario: 'server' is not available"));
+  sources.flags = {{"precision", "fp16"}};
+  EXPECT_THAT(error_of(sources), StartsWith("--precision: 'fp16' is not available"));
+  sources.flags = {{"sut", "process:x"}};
+  EXPECT_THAT(error_of(sources), StartsWith("--sut: 'process:x' is not available"));
+}
+
+TEST_F(ResolveTest, LimitsThatContradictEachOtherPointToTheirPlace) {
+  EXPECT_THAT(error_in_file("batch: 1\nmax_queries: 50\n"),
+              StartsWith("2:1: max_queries 50 is below min_queries 100"));
+  EXPECT_THAT(error_in_file("recorder_memory: 5MB\n"),
+              StartsWith("1:1: recorder_memory 5.0 MB is too little"));
+  ConfigSources sources;
+  sources.flags = {{"max_duration", "1s"}};
+  EXPECT_THAT(error_of(sources), StartsWith("--max-duration: 1s is below min_duration 10s"));
+  EXPECT_THAT(error_of(with_sets({"query_timeout=0s"})),
+              StartsWith("--set query_timeout=0s: must be above 0"));
 }
 
 TEST_F(ResolveTest, WrongTypesAndRanges) {
@@ -128,11 +146,10 @@ TEST_F(ResolveTest, WrongTypesAndRanges) {
 
 TEST_F(ResolveTest, WhatThisVersionLacksIsRefusedByName) {
   EXPECT_THAT(error_of(with_sets({"precision=int8-static"})),
-              HasSubstr("precision 'int8-static' is not available"));
-  EXPECT_THAT(error_of(with_sets({"scenario=server"})),
-              HasSubstr("scenario 'server' is not available"));
+              HasSubstr("'int8-static' is not available"));
+  EXPECT_THAT(error_of(with_sets({"scenario=server"})), HasSubstr("'server' is not available"));
   EXPECT_THAT(error_of(with_sets({"sut=process:onnxruntime"})),
-              HasSubstr("sut 'process:onnxruntime' is not available"));
+              HasSubstr("'process:onnxruntime' is not available"));
 }
 
 TEST_F(ResolveTest, AValueIsReadEvenIfALaterSourceOverridesIt) {
@@ -148,6 +165,17 @@ TEST_F(ResolveTest, KeysThatMeanNothingHere) {
   EXPECT_THAT(error_of(with_sets({"accuracy_target=0.9"})), HasSubstr("in mode performance"));
   EXPECT_THAT(error_of(with_sets({"sut=null", "threads=2"})), HasSubstr("with sut null"));
   EXPECT_THAT(error_of(with_sets({"delay=constant:1ms"})), HasSubstr("with sut engine"));
+  EXPECT_THAT(error_of(with_sets({"sut=null", "model=m.onnx"})), HasSubstr("(it is for engine)"));
+  EXPECT_THAT(error_of(with_sets({"sut=delay", "precision=fp32"})), HasSubstr("with sut delay"));
+  for (const char* key : {"min_duration=1s", "min_queries=5", "warmup=1", "target_latency=1ms"}) {
+    EXPECT_THAT(error_of(with_sets({"mode=accuracy", key})),
+                HasSubstr("means nothing in mode accuracy (it is for performance)"));
+  }
+  for (const char* key : {"expected_qps=5", "offline_min_samples=5"}) {
+    EXPECT_THAT(error_of(with_sets({"mode=accuracy", "scenario=offline", key})),
+                HasSubstr("means nothing in mode accuracy"));
+  }
+  resolved(with_sets({"mode=accuracy", "max_queries=50"}));
   // These are legal everywhere, by contract.
   resolved(with_sets({"scenario=offline", "batch=4", "calibration=c.h5", "precision=fp32"}));
   resolved(with_sets({"scenario=single-stream", "batch=4"}));
@@ -161,6 +189,10 @@ TEST_F(ResolveTest, APresetLeavesOutWhatIsForOtherScenarios) {
   const ResolvedConfig single = resolved(with_sets({"preset=mlperf-edge"}));
   EXPECT_EQ(single.values.settings.min_duration_ns, 60'000'000'000);
   for (const Setting& setting : single.settings) EXPECT_NE(setting.key, "offline_min_samples");
+  EXPECT_EQ(single.values.settings.offline_min_samples, 0U) << "not even without a setting";
+  ConfigSources later = with_sets({"scenario=offline", "preset=mlperf-edge"});
+  later.flags = {{"scenario", "multi-stream"}};
+  EXPECT_EQ(resolved(later).values.settings.offline_min_samples, 0U);
   const ResolvedConfig offline = resolved(with_sets({"preset=mlperf-edge", "scenario=offline"}));
   EXPECT_EQ(offline.values.settings.offline_min_samples, 24576U);
   EXPECT_EQ(offline.where("offline_min_samples"), "preset mlperf-edge");
@@ -171,8 +203,12 @@ TEST_F(ResolveTest, EveryPresetResolvesInEveryScenarioAndMode) {
   for (const Preset& preset : all_presets()) {
     for (const char* scenario : {"single-stream", "multi-stream", "offline"}) {
       for (const char* mode : {"performance", "accuracy"}) {
-        resolved(with_sets({"preset=" + std::string(preset.name),
-                            std::string("scenario=") + scenario, std::string("mode=") + mode}));
+        const auto sources =
+            with_sets({"preset=" + std::string(preset.name), std::string("scenario=") + scenario,
+                       std::string("mode=") + mode});
+        const Status valid = loadgen::validate(resolved(sources).values.settings);
+        EXPECT_TRUE(valid.ok()) << preset.name << " " << scenario << " " << mode << ": "
+                                << (valid.ok() ? "" : valid.error().message);
       }
     }
   }
@@ -207,7 +243,7 @@ TEST_F(ResolveTest, TheEffectiveYamlReadsBackToTheSame) {
       {"scenario=multi-stream", "samples_per_query=4", "target_latency=15ms", "cpus=0-1", "seed=9"},
       {"scenario=offline", "expected_qps=812.25", "recorder_memory=100MB", "min_duration=1.5s"},
       {"scenario=offline", "mode=accuracy", "accuracy_target=0.765", "precision=fp32"},
-      {"sut=delay", "delay=uniform:1ms,3ms", "max_queries=18", "max_duration=1h"},
+      {"sut=delay", "delay=uniform:1ms,3ms", "max_queries=180", "max_duration=1h"},
   };
   for (const auto& sets : cases) {
     const ResolvedConfig first = resolved(with_sets(sets));

@@ -71,7 +71,9 @@ TEST(FlatYaml, RefusesAnchorsAliasesAndTags) {
 }
 
 TEST(FlatYaml, RefusesMissingAndRepeated) {
-  EXPECT_THAT(error_of("batch:\n"), HasSubstr("batch has no value"));
+  EXPECT_THAT(error_of("batch:"), StartsWith("f.yaml:1:1: batch has no value"));
+  EXPECT_THAT(error_of("batch:\n"), StartsWith("f.yaml:1:1: batch has no value"));
+  EXPECT_THAT(error_of("a: 1\nbatch:\n\nb: 2\n"), StartsWith("f.yaml:2:1: batch has no value"));
   EXPECT_THAT(error_of("batch: ~\n"), HasSubstr("batch has no value"));
   EXPECT_THAT(error_of("a: 1\nb: 2\na: 3\n"),
               StartsWith("f.yaml:3:1: a is set twice (first at f.yaml:1:1)"));
