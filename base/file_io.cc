@@ -7,6 +7,8 @@
 
 #include <array>
 #include <cerrno>
+#include <charconv>
+#include <csignal>
 #include <cstring>
 #include <memory>
 #include <system_error>
@@ -81,6 +83,37 @@ Status write_all(int fd, std::string_view content) {
   return {};
 }
 
+/// Writes into what `path` names: a pipe, a device, a link.
+Status write_in_place(const fs::path& path, std::string_view content) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
+  if (file.get() < 0) return runtime_error("cannot write '{}': {}", path.string(), reason());
+  const Status status = write_all(file.get(), content);
+  if (status.ok()) return status;
+  return status.error().within(fmt::format("cannot write '{}'", path.string()));
+}
+
+bool is_running(pid_t pid) {
+  return ::kill(pid, 0) == 0 || errno != ESRCH;
+}
+
+/// Removes the siblings ("PREFIXpid") in `folder` of processes that are no more. Nobody else can
+/// write to them, and what is not ours to remove stays.
+void sweep_siblings(const fs::path& folder, const std::string& prefix) {
+  std::error_code error;
+  fs::directory_iterator entries(folder.empty() ? fs::path(".") : folder, error);
+  std::vector<fs::path> dead;
+  for (; !error && entries != fs::directory_iterator(); entries.increment(error)) {
+    const std::string name = entries->path().filename().string();
+    if (!name.starts_with(prefix)) continue;
+    pid_t pid = 0;
+    const char* end = name.data() + name.size();
+    const auto [rest, failure] = std::from_chars(name.data() + prefix.size(), end, pid);
+    const bool is_ours = failure == std::errc() && rest == end && pid > 0;
+    if (is_ours && !is_running(pid)) dead.push_back(entries->path());
+  }
+  for (const fs::path& path : dead) fs::remove_all(path, error);
+}
+
 }  // namespace
 
 Result<std::string> read_file(const fs::path& path) {
@@ -90,10 +123,17 @@ Result<std::string> read_file(const fs::path& path) {
 }
 
 fs::path temporary_sibling(const fs::path& path) {
-  return path.parent_path() / fmt::format(".{}.tmp-{}", path.filename().string(), ::getpid());
+  const std::string prefix = fmt::format(".{}.tmp-", path.filename().string());
+  sweep_siblings(path.parent_path(), prefix);
+  return path.parent_path() / fmt::format("{}{}", prefix, ::getpid());
 }
 
 Status write_file_atomically(const fs::path& path, std::string_view content) {
+  std::error_code error;
+  const fs::file_type type = fs::symlink_status(path, error).type();
+  const bool is_special = type != fs::file_type::regular && type != fs::file_type::not_found &&
+                          type != fs::file_type::none;
+  if (is_special) return write_in_place(path, content);
   const fs::path staging = temporary_sibling(path);
   Status status;
   {

@@ -16,7 +16,8 @@ namespace lode {
 [[nodiscard]] Result<std::string> read_file(const std::filesystem::path& path);
 
 /// Writes under a temporary name in the same folder, syncs, and renames over `path`: a reader sees
-/// the old file or the whole new one. On failure nothing of it is left.
+/// the old file or the whole new one. On failure nothing of it is left. A pipe, a device or a link
+/// (/dev/stdout is one) is not replaced but written to.
 [[nodiscard]] Status write_file_atomically(const std::filesystem::path& path,
                                            std::string_view content);
 
@@ -27,7 +28,7 @@ namespace lode {
 [[nodiscard]] std::string sha256_hex(std::string_view bytes);
 
 /// A file name to write under before renaming to `path`: in the same folder, unique to this
-/// process, hidden (".NAME.tmp-PID").
+/// process, hidden (".NAME.tmp-PID"). Removes those that killed processes left.
 [[nodiscard]] std::filesystem::path temporary_sibling(const std::filesystem::path& path);
 
 /// A directory that is made under a temporary name and appears as `path` on commit(), or is removed

@@ -19,7 +19,6 @@ constexpr std::array kKnobs = {
     Knob{"LODE_LOG", "log level on stderr: trace, debug, info, warn (default), error, off"},
     Knob{"LODE_SET_<KEY>", "a configuration key, as --set KEY=VALUE would set it"},
     Knob{"LODE_TEST_DATA", "folder of outside models and images for tests; they skip without it"},
-    Knob{"NO_COLOR", "set and not empty: no colour on a terminal"},
 };
 
 }  // namespace

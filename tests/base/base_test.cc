@@ -1,17 +1,24 @@
-// Results, 16-bit floats, shapes, random streams, units and files.
+// Results, 16-bit floats, shapes, random streams, units, files and signals.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
+#include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <limits>
 
 #include "base/dtype.h"
 #include "base/file_io.h"
+#include "base/interrupt.h"
 #include "base/result.h"
 #include "base/rng.h"
 #include "base/tensor_view.h"
@@ -172,6 +179,53 @@ TEST_F(FileTest, AtomicWriteReplacesOrLeavesNothing) {
   const Status failed = write_file_atomically(folder_ / "absent" / "b.txt", "x");
   EXPECT_THAT(failed.error().message, HasSubstr("No such file"));
   EXPECT_THAT(read_file(folder_ / "c").error().message, HasSubstr("cannot open"));
+}
+
+TEST_F(FileTest, AtomicWriteGoesIntoPipesAndLinks) {
+  const fs::path pipe = folder_ / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), S_IRUSR | S_IWUSR), 0);
+  const int reader = ::open(pipe.c_str(), O_RDONLY | O_NONBLOCK);
+  ASSERT_GE(reader, 0);
+  EXPECT_TRUE(write_file_atomically(pipe, "through the pipe").ok());
+  EXPECT_TRUE(fs::is_fifo(pipe));
+  std::string received(64, '\0');
+  received.resize(
+      static_cast<std::size_t>(std::max<ssize_t>(0, ::read(reader, received.data(), 64))));
+  ::close(reader);
+  EXPECT_EQ(received, "through the pipe");
+
+  std::ofstream(folder_ / "file") << "longer than what comes";
+  fs::create_symlink("file", folder_ / "link");
+  EXPECT_TRUE(write_file_atomically(folder_ / "link", "linked").ok());
+  EXPECT_TRUE(fs::is_symlink(folder_ / "link"));
+  EXPECT_EQ(*read_file(folder_ / "file"), "linked");
+  EXPECT_EQ(entries(), 3U);
+}
+
+TEST_F(FileTest, TemporariesOfKilledProcessesAreSwept) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  const std::string dead = std::to_string(child);
+  fs::create_directories(folder_ / (".run.tmp-" + dead) / "deep");
+  // Those of other targets, of the living, and of nobody stay.
+  const std::vector<std::string> others = {".runs.tmp-" + dead, ".run.tmp-1",
+                                           ".run.tmp-" + dead + "x", ".run.tmp-"};
+  for (const std::string& name : others) std::ofstream(folder_ / name) << "x";
+  { EXPECT_TRUE(PendingDirectory::create(folder_ / "run").ok()); }
+  EXPECT_FALSE(fs::exists(folder_ / (".run.tmp-" + dead)));
+  EXPECT_EQ(entries(), others.size());
+}
+
+TEST(Interrupt, HangUpStopsUnlessItIsIgnored) {
+  const auto after_hangup = [](auto before) {
+    std::signal(SIGHUP, before);
+    install_interrupt_handlers();
+    std::raise(SIGHUP);
+    std::_Exit(interrupt_flag() ? 3 : 4);
+  };
+  EXPECT_EXIT(after_hangup(SIG_DFL), testing::ExitedWithCode(3), "");
+  EXPECT_EXIT(after_hangup(SIG_IGN), testing::ExitedWithCode(4), "");
 }
 
 TEST_F(FileTest, Sha256MatchesTheStandardsExample) {
