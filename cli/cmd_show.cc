@@ -16,12 +16,17 @@ struct ShowFlags {
 Result<ShownRun> read_run(const std::filesystem::path& path, bool with_times) {
   ShownRun run;
   LODE_TRY(run.record, record::read_record(path));
+  // As given, so that two runs of one name in two folders can be told apart.
   run.directory = std::filesystem::is_directory(path) ? path : path.parent_path();
   // "runs/a/" is shown as "runs/a".
   if (run.directory.filename().empty()) run.directory = run.directory.parent_path();
   const std::filesystem::path samples = run.directory / record::kSamplesFile;
-  if (with_times && std::filesystem::exists(samples)) {
-    LODE_TRY(run.raw, record::read_samples(samples));
+  if (!with_times) return run;
+  if (std::filesystem::exists(samples)) {
+    LODE_TRY(run.raw, record::read_samples(samples, run.record));
+  } else {
+    note(fmt::format("lode: '{}' is missing: no interval can be given, nothing rechecked",
+                     samples.string()));
   }
   return run;
 }

@@ -39,6 +39,12 @@ std::string precision_of(const Record& record) {
   return record.model.has_value() ? record.model->precision : "";
 }
 
+/// "2 x 4": instances and the threads of each.
+std::string threads_of(const Record& record) {
+  if (!record.model.has_value()) return "";
+  return fmt::format("{} x {}", config_text(record, "instances"), config_text(record, "threads"));
+}
+
 std::string grouped(std::uint64_t count) {
   std::string digits = std::to_string(count);
   for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
@@ -53,7 +59,9 @@ std::string percent(double fraction) {
   return fmt::format("{:.2f}%", fraction * 100);
 }
 
-std::string headline_value(const record::Headline& headline) {
+std::string headline_value(const record::Metrics& metrics) {
+  const record::Headline& headline = metrics.headline;
+  if (!has_headline(metrics)) return "n/a";
   if (headline.unit == "ns") return format_duration(static_cast<std::int64_t>(headline.value));
   return fmt::format("{} {}", format_rate(headline.value), headline.unit);
 }
@@ -78,6 +86,17 @@ std::string headline_interval(const ShownRun& run) {
                      format_duration(interval->lower_ns), format_duration(interval->upper_ns));
 }
 
+std::string single_times(const record::Metrics& metrics) {
+  std::string text;
+  const auto add = [&text](std::string_view name, const std::optional<Distribution>& given) {
+    if (given.has_value()) text += line(name, format_duration(given->p50));
+  };
+  add("latency", metrics.latency_ns);
+  add("service", metrics.service_ns);
+  add("issue lag", metrics.issue_lag_ns);
+  return text;
+}
+
 /// The three distributions side by side; of nothing completed there is nothing to show.
 std::string distributions(const record::Metrics& metrics) {
   Table table;
@@ -97,7 +116,9 @@ std::string distributions(const record::Metrics& metrics) {
   add("latency", metrics.latency_ns);
   add("service", metrics.service_ns);
   add("issue lag", metrics.issue_lag_ns);
-  if (table.rows.empty()) return line("latency", "n/a (nothing completed)");
+  if (!metrics.latency_ns.has_value()) return line("latency", "n/a (nothing completed)");
+  // Nine figures of one query are one figure nine times.
+  if (metrics.queries == 1) return single_times(metrics);
   return render_table(table, Format::kText);
 }
 
@@ -109,9 +130,8 @@ std::string title(const Record& record) {
   add("", precision_of(record));
   add("batch ", config_text(record, "batch"));
   if (record.model.has_value()) {
-    text += fmt::format(" · {} x {} threads", config_text(record, "instances"),
-                        config_text(record, "threads"));
-    add("isa ", record.model->isa);
+    text += fmt::format(" · {} threads", threads_of(record));
+    add("isa cap ", record.model->isa_cap);
   }
   return text + "\n";
 }
@@ -132,10 +152,14 @@ std::string accuracy_text(const record::Accuracy& accuracy) {
   return text;
 }
 
-std::string verdict_text(const Record& record) {
+std::string verdict_word(const Record& record) {
   std::string verdict = record.verdict.valid ? "VALID" : "INVALID";
   if (record.interrupted) verdict += " (interrupted)";
-  std::string text = line("VERDICT", verdict);
+  return verdict;
+}
+
+std::string verdict_text(const Record& record) {
+  std::string text = line("VERDICT", verdict_word(record));
   for (const record::Reason& reason : record.verdict.reasons) {
     text += fmt::format("  {}: {}, wanted {}: {}\n", reason.rule, reason.value, reason.limit,
                         reason.advice);
@@ -143,7 +167,15 @@ std::string verdict_text(const Record& record) {
   return text;
 }
 
+std::string plain_headline(const record::Metrics& metrics) {
+  if (!has_headline(metrics)) return "";
+  const record::Headline& headline = metrics.headline;
+  return headline.unit == "ns" ? std::to_string(static_cast<std::int64_t>(headline.value))
+                               : fmt::format("{}", headline.value);
+}
+
 Table make_table(std::span<const ShownRun> runs, bool plain) {
+  constexpr std::ptrdiff_t kUnitAt = 9;  // Behind the value.
   Table table;
   table.columns = {{"run", false},
                    {"model", false},
@@ -151,6 +183,7 @@ Table make_table(std::span<const ShownRun> runs, bool plain) {
                    {"mode", false},
                    {"precision", false},
                    {"batch", true},
+                   {"threads", true},
                    {"headline", false},
                    {"value", true},
                    {plain ? "samples_per_s" : "samples/s", true},
@@ -175,14 +208,17 @@ Table make_table(std::span<const ShownRun> runs, bool plain) {
     };
     const std::string rate = plain ? fmt::format("{}", metrics.throughput_samples_per_s)
                                    : format_rate(metrics.throughput_samples_per_s);
-    table.rows.push_back(
-        {run.directory.filename().string(), model_name(record), record.scenario, record.mode,
-         precision_of(record), config_text(record, "batch"), metrics.headline.name,
-         plain ? fmt::format("{}", metrics.headline.value) : headline_value(metrics.headline), rate,
-         time(&Distribution::p50), time(&Distribution::p90), time(&Distribution::p99),
-         fraction(&record::Accuracy::top1), fraction(&record::Accuracy::top5),
-         record.verdict.valid ? "VALID" : "INVALID"});
+    table.rows.push_back({run.directory.string(), model_name(record), record.scenario, record.mode,
+                          precision_of(record), config_text(record, "batch"), threads_of(record),
+                          metrics.headline.name,
+                          plain ? plain_headline(metrics) : headline_value(metrics), rate,
+                          time(&Distribution::p50), time(&Distribution::p90),
+                          time(&Distribution::p99), fraction(&record::Accuracy::top1),
+                          fraction(&record::Accuracy::top5), verdict_word(record)});
+    // In text and Markdown the value has its unit beside it.
+    if (plain) table.rows.back().insert(table.rows.back().begin() + kUnitAt, metrics.headline.unit);
   }
+  if (plain) table.columns.insert(table.columns.begin() + kUnitAt, Column{"unit", false});
   return table;
 }
 
@@ -197,7 +233,7 @@ std::string summary_text(const ShownRun& run) {
   if (is_performance) {
     std::string name = metrics.headline.name;
     std::replace(name.begin(), name.end(), '_', ' ');
-    text += line(name, headline_value(metrics.headline) + headline_interval(run));
+    text += line(name, headline_value(metrics) + headline_interval(run));
   }
   if (!is_performance || metrics.headline.name != "throughput") {
     text += line("throughput",

@@ -12,7 +12,9 @@
 namespace lode::run {
 
 /// Scores samples as they are answered. A sample is top-1 if the first of its largest outputs is
-/// the label's, and top-5 if fewer than five outputs are larger than the label's.
+/// the label's, and top-5 if fewer than five outputs are strictly larger than the label's: outputs
+/// equal to the label's count for it, as in the common scoring scripts. So a sample that is top-1
+/// is top-5, too.
 class Scorer {
  public:
   /// `library` has labels and outlives the scorer.

@@ -76,7 +76,7 @@ Status load_model(const ResolvedConfig& config, Subject& subject, sut::SutReques
                                     .precision = model.precision(),
                                     .file_bytes = bytes,
                                     .weight_bytes = model.weight_bytes(),
-                                    .isa = model.isa()};
+                                    .isa_cap = model.isa()};
   return {};
 }
 

@@ -41,4 +41,8 @@ Distribution summarize(std::vector<std::int64_t>& values) {
   return d;
 }
 
+bool has_headline(const Metrics& metrics) {
+  return metrics.headline.unit == "ns" ? metrics.latency_ns.has_value() : metrics.samples > 0;
+}
+
 }  // namespace lode::record

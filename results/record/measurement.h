@@ -26,9 +26,9 @@ struct Distribution {
 };
 
 struct Headline {
-  std::string name;  ///< p90_latency, p99_latency, throughput, max_qps
-  double value = 0.0;
-  std::string unit;  ///< "ns" or "samples/s"
+  std::string name;    ///< p90_latency, p99_latency, throughput, max_qps
+  double value = 0.0;  ///< means nothing unless has_headline()
+  std::string unit;    ///< "ns" or "samples/s"
 };
 
 struct Metrics {
@@ -42,6 +42,9 @@ struct Metrics {
   std::optional<Distribution> service_ns;    ///< completed - issued, per query
   std::optional<Distribution> issue_lag_ns;  ///< how late the generator itself was
 };
+
+/// False when what the headline is a figure of never completed.
+[[nodiscard]] bool has_headline(const Metrics& metrics);
 
 /// One broken rule.
 struct Reason {

@@ -44,7 +44,7 @@ struct ModelInfo {
   std::string precision;
   std::uint64_t file_bytes = 0;
   std::uint64_t weight_bytes = 0;  ///< as the engine holds them
-  std::string isa;                 ///< the instruction set that the engine used
+  std::string isa_cap;             ///< the best instruction set that kernels were allowed to use
 };
 
 struct DatasetInfo {
@@ -120,6 +120,9 @@ struct Record {
                                    const std::filesystem::path& path);
 /// Reads and checks: equal lengths, queries in range.
 [[nodiscard]] Result<RawTimes> read_samples(const std::filesystem::path& path);
+/// Checks also that the times are those of `record`: its id, its counts, samples of its dataset.
+[[nodiscard]] Result<RawTimes> read_samples(const std::filesystem::path& path,
+                                            const Record& record);
 
 /// Names of the files of a run directory.
 inline constexpr std::string_view kResultFile = "result.json";

@@ -81,7 +81,7 @@ Json model_json(const std::optional<ModelInfo>& model) {
           {"precision", model->precision},
           {"file_bytes", model->file_bytes},
           {"weight_bytes", model->weight_bytes},
-          {"isa", model->isa}};
+          {"isa_cap", model->isa_cap}};
 }
 
 Json dataset_json(const std::optional<DatasetInfo>& dataset) {
@@ -107,13 +107,20 @@ Json distribution_json(const std::optional<Distribution>& distribution) {
           {"p97", d.p97}, {"p99", d.p99},   {"p99_9", d.p99_9}, {"max", d.max}};
 }
 
+Json headline_json(const Metrics& metrics) {
+  const Headline& headline = metrics.headline;
+  Json value;
+  if (has_headline(metrics)) {
+    value = headline.unit == "ns" ? Json(static_cast<std::int64_t>(finite(headline.value)))
+                                  : Json(finite(headline.value));
+  }
+  return {{"name", headline.name}, {"value", std::move(value)}, {"unit", headline.unit}};
+}
+
 Json metrics_json(const Record& record) {
   const Metrics& metrics = record.metrics;
   Json json = {
-      {"headline",
-       {{"name", metrics.headline.name},
-        {"value", finite(metrics.headline.value)},
-        {"unit", metrics.headline.unit}}},
+      {"headline", headline_json(metrics)},
       {"queries", metrics.queries},
       {"samples", metrics.samples},
       {"duration_ns", metrics.duration_ns},

@@ -1,5 +1,6 @@
 // result.json -> Record, strictly.
 #include <algorithm>
+#include <cmath>
 
 #include "base/file_io.h"
 #include "results/record/json_cursor.h"
@@ -112,7 +113,7 @@ ModelInfo as_model(const JsonCursor& cursor) {
           .precision = cursor.at("precision").text(),
           .file_bytes = cursor.at("file_bytes").count(),
           .weight_bytes = cursor.at("weight_bytes").count(),
-          .isa = cursor.at("isa").text()};
+          .isa_cap = cursor.at("isa_cap").text()};
 }
 
 DatasetInfo as_dataset(const JsonCursor& cursor) {
@@ -148,11 +149,72 @@ Distribution as_distribution(const JsonCursor& cursor) {
   return d;
 }
 
+double as_headline_value(const JsonCursor& cursor, bool is_time) {
+  if (cursor.is_null()) return 0.0;
+  if (!is_time) return cursor.number();
+  // What a double holds exactly: a hundred days.
+  constexpr std::int64_t kMostNs = 1LL << 53;
+  const std::int64_t ns = cursor.integer();
+  if (ns < 0 || ns > kMostNs) cursor.fail("is out of range");
+  return static_cast<double>(ns);
+}
+
+/// The figure that a headline repeats; none if there is no such figure in `metrics`.
+std::optional<double> figure_of_headline(const Metrics& metrics) {
+  const std::string& name = metrics.headline.name;
+  if (name == "throughput") return metrics.throughput_samples_per_s;
+  if (!metrics.latency_ns.has_value()) return std::nullopt;
+  const Distribution& d = *metrics.latency_ns;
+  const std::pair<std::string_view, std::int64_t> kFigures[] = {
+      {"p50_latency", d.p50}, {"p90_latency", d.p90}, {"p95_latency", d.p95},
+      {"p97_latency", d.p97}, {"p99_latency", d.p99}, {"p99_9_latency", d.p99_9}};
+  for (const auto& [latency, ns] : kFigures) {
+    if (latency == name) return static_cast<double>(ns);
+  }
+  return std::nullopt;
+}
+
+void check_headline(const JsonCursor& cursor, const Record& record) {
+  const Metrics& metrics = record.metrics;
+  const bool is_offline = record.scenario == "offline";
+  const bool is_rate = metrics.headline.name == "throughput" || metrics.headline.name == "max_qps";
+  if (record.scenario != "server" && is_offline != (metrics.headline.name == "throughput")) {
+    cursor.at("name").fail(fmt::format("is not the headline of scenario {}", record.scenario));
+  }
+  const std::string_view unit = !is_rate ? "ns" : is_offline ? "samples/s" : "queries/s";
+  if (metrics.headline.unit != unit) cursor.at("unit").fail(fmt::format("expected {}", unit));
+  const JsonCursor value = cursor.at("value");
+  if (value.is_null() == has_headline(metrics)) {
+    value.fail("is null if and only if nothing completed");
+  }
+  const std::optional<double> figure = figure_of_headline(metrics);
+  if (has_headline(metrics) && figure.has_value() && *figure != metrics.headline.value) {
+    value.fail("is not the figure that it repeats");
+  }
+}
+
+/// What of one part of a record another part has to agree with.
+void check_parts(const JsonCursor& root, const Record& record) {
+  const JsonCursor metrics = root.at("metrics");
+  check_headline(metrics.at("headline"), record);
+  if (record.metrics.latency_ns.has_value() != (record.metrics.queries > 0)) {
+    metrics.at("latency_ns").fail("contradicts metrics.queries");
+  }
+  const JsonCursor accuracy = root.at("accuracy");
+  if (record.accuracy.has_value() != (record.mode == "accuracy")) {
+    accuracy.fail("contradicts mode");
+  }
+  if (record.accuracy.has_value() && record.accuracy->samples != record.metrics.samples) {
+    accuracy.at("samples").fail("contradicts metrics.samples");
+  }
+}
+
 Metrics as_metrics(const JsonCursor& cursor) {
   Metrics metrics;
   const JsonCursor headline = cursor.at("headline");
-  metrics.headline = {headline.at("name").text(), headline.at("value").number(),
-                      headline.at("unit").text()};
+  const std::string unit = headline.at("unit").text();
+  metrics.headline = {headline.at("name").text(),
+                      as_headline_value(headline.at("value"), unit == "ns"), unit};
   metrics.queries = cursor.at("queries").count();
   metrics.samples = cursor.at("samples").count();
   metrics.duration_ns = cursor.at("duration_ns").integer();
@@ -161,6 +223,15 @@ Metrics as_metrics(const JsonCursor& cursor) {
   metrics.service_ns = cursor.at("service_ns").optional(as_distribution);
   metrics.issue_lag_ns = cursor.at("issue_lag_ns").optional(as_distribution);
   return metrics;
+}
+
+void check_share(const JsonCursor& cursor, double share, std::uint64_t part, std::uint64_t whole) {
+  const double exact = whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0.0;
+  // Other programs may round the last digits when they write a record.
+  constexpr double kRounding = 1e-9;
+  if (std::abs(share - exact) > kRounding) {
+    cursor.fail(fmt::format("{} contradicts {} of {} samples", share, part, whole));
+  }
 }
 
 Accuracy as_accuracy(const JsonCursor& cursor) {
@@ -176,6 +247,11 @@ Accuracy as_accuracy(const JsonCursor& cursor) {
   const std::uint64_t most =
       std::max({accuracy.top1_correct, accuracy.top5_correct, accuracy.calibration_seen});
   if (most > accuracy.samples) cursor.fail("counts more samples than there are");
+  if (accuracy.top1_correct > accuracy.top5_correct) {
+    cursor.at("top1_correct").fail("is more than top5_correct");
+  }
+  check_share(cursor.at("top1"), accuracy.top1, accuracy.top1_correct, accuracy.samples);
+  check_share(cursor.at("top5"), accuracy.top5, accuracy.top5_correct, accuracy.samples);
   return accuracy;
 }
 
@@ -214,6 +290,7 @@ Record as_record(const JsonCursor& root) {
   record.early_stopping = metrics.at("early_stopping").at("note").text();
   record.accuracy = root.at("accuracy").optional(as_accuracy);
   record.resources = as_resources(root.at("resources"));
+  check_parts(root, record);
   return record;
 }
 

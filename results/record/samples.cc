@@ -68,7 +68,32 @@ Status check(const RawTimes& raw) {
   return {};
 }
 
-Status read_all(const h5::File& file, RawTimes& raw) {
+/// That `raw` is what `record` was computed from.
+Status check_belongs(const h5::File& file, const RawTimes& raw, const Record& record) {
+  LODE_TRY(const std::string run, file.string_attribute("run"));
+  if (run != record.id) {
+    return runtime_error("holds the times of run {}, not of {}; restore the file", run, record.id);
+  }
+  const auto completed = [](const std::vector<std::int64_t>& times) {
+    return static_cast<std::uint64_t>(
+        std::count_if(times.begin(), times.end(), [](std::int64_t ns) { return ns >= 0; }));
+  };
+  const std::uint64_t queries = completed(raw.completed_ns);
+  const std::uint64_t samples = completed(raw.sample_completed_ns);
+  if (queries != record.metrics.queries || samples != record.metrics.samples) {
+    return runtime_error("holds {} queries and {} samples, but the record counts {} and {}",
+                         queries, samples, record.metrics.queries, record.metrics.samples);
+  }
+  for (const std::int64_t index : raw.sample_index) {
+    const bool within =
+        !record.dataset.has_value() || static_cast<std::uint64_t>(index) < record.dataset->samples;
+    if (index >= 0 && within) continue;
+    return runtime_error("/samples/index holds {}, which is not in the dataset", index);
+  }
+  return {};
+}
+
+Status read_all(const h5::File& file, RawTimes& raw, const Record* record) {
   LODE_TRY(const std::string schema, file.string_attribute("schema"));
   if (schema != kSamplesSchema) {
     return runtime_error("schema '{}' is not known here; this version reads {}", schema,
@@ -76,7 +101,21 @@ Status read_all(const h5::File& file, RawTimes& raw) {
   }
   for (const Column& column : kQueryColumns) LODE_CHECK_OK(read_column(file, column, raw));
   for (const Column& column : kSampleColumns) LODE_CHECK_OK(read_column(file, column, raw));
-  return check(raw);
+  LODE_CHECK_OK(check(raw));
+  return record == nullptr ? Status{} : check_belongs(file, raw, *record);
+}
+
+Result<RawTimes> read_file_of(const std::filesystem::path& path, const Record* record) {
+  LODE_TRY(const h5::File file, h5::File::open(path));
+  RawTimes raw;
+  const Status status = read_all(file, raw, record);
+  if (!status.ok()) {
+    // What base/h5 reports names the file already.
+    const std::string& message = status.error().message;
+    if (message.find(path.string()) != std::string::npos) return status.error();
+    return status.error().within(path.string());
+  }
+  return raw;
 }
 
 }  // namespace
@@ -92,16 +131,11 @@ Status write_samples(const RawTimes& raw, std::string_view run_id,
 }
 
 Result<RawTimes> read_samples(const std::filesystem::path& path) {
-  LODE_TRY(const h5::File file, h5::File::open(path));
-  RawTimes raw;
-  const Status status = read_all(file, raw);
-  if (!status.ok()) {
-    // What base/h5 reports names the file already.
-    const std::string& message = status.error().message;
-    if (message.find(path.string()) != std::string::npos) return status.error();
-    return status.error().within(path.string());
-  }
-  return raw;
+  return read_file_of(path, nullptr);
+}
+
+Result<RawTimes> read_samples(const std::filesystem::path& path, const Record& record) {
+  return read_file_of(path, &record);
 }
 
 }  // namespace lode::record

@@ -44,6 +44,11 @@ TEST(RecordSchema, TakesRecordsAndRefusesBrokenOnes) {
   broken["verdict"]["valid"] = true;
   EXPECT_FALSE(fits_schema(broken));
   broken = json;
+  broken["metrics"]["headline"]["value"] = 6.5;
+  EXPECT_FALSE(fits_schema(broken));
+  broken["metrics"]["headline"]["value"] = nullptr;
+  EXPECT_TRUE(fits_schema(broken));
+  broken = json;
   broken.erase("system");
   EXPECT_FALSE(fits_schema(broken));
   broken = json;

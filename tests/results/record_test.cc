@@ -81,10 +81,36 @@ TEST(Record, ErrorsNameThePlaceAndTheTrouble) {
   EXPECT_THAT(error_with("/verdict/valid", true), HasSubstr("contradict"));
   EXPECT_THAT(error_with("/accuracy/top1", 1.5), HasSubstr("fraction"));
   EXPECT_THAT(error_with("/accuracy/top1_correct", 501), HasSubstr("more samples"));
+  EXPECT_THAT(error_with("/verdict/reasons", Json::array()), HasSubstr("contradict"));
+  EXPECT_THAT(error_with("/accuracy/top1", 0.5), HasSubstr("0.5 contradicts 382 of 500"));
+  EXPECT_THAT(error_with("/accuracy/top1_correct", 100), HasSubstr("accuracy.top1: 0.764"));
+  EXPECT_THAT(error_with("/accuracy/top1_correct", 470), HasSubstr("more than top5_correct"));
+  EXPECT_THAT(error_with("/accuracy/top5", 0.5), HasSubstr("accuracy.top5"));
+  EXPECT_THAT(error_with("/accuracy", nullptr), HasSubstr("accuracy: contradicts mode"));
+  EXPECT_THAT(error_with("/metrics/samples", 499), HasSubstr("contradicts metrics.samples"));
+  EXPECT_THAT(error_with("/metrics/queries", 0), HasSubstr("contradicts metrics.queries"));
+  EXPECT_THAT(error_with("/metrics/headline/unit", "samples/s"), HasSubstr("expected ns"));
+  EXPECT_THAT(error_with("/metrics/headline/name", "throughput"), HasSubstr("not the headline"));
+  EXPECT_THAT(error_with("/metrics/headline/value", 7), HasSubstr("not the figure"));
+  EXPECT_THAT(error_with("/metrics/headline/value", 6.0), HasSubstr("a whole number"));
+  EXPECT_THAT(error_with("/metrics/headline/value", nullptr), HasSubstr("only if nothing"));
   EXPECT_THAT(error_with("/model/sha256", "ABC"), HasSubstr("hex digits"));
   EXPECT_THAT(error_with("/scenario", "stream"), HasSubstr("'stream' is not known"));
   EXPECT_THAT(error_with("/schema", "lodestone.run/9"), HasSubstr("this version reads"));
   EXPECT_THAT(error_with("/config/batch", nullptr), HasSubstr("config.batch"));
+}
+
+TEST(Record, AHeadlineInTimeIsAWholeNumberAndOfNothingNull) {
+  EXPECT_THAT(to_json(sample_record()), HasSubstr("\"value\": 6,"));
+  Record record = sample_record();
+  record.metrics = {};
+  record.metrics.headline = {"p99_latency", 0.0, "ns"};
+  record.accuracy = Accuracy{};
+  const std::string text = to_json(record);
+  EXPECT_THAT(text, HasSubstr("\"value\": null"));
+  const auto read = from_json(text, "f");
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(to_json(*read), text);
 }
 
 TEST(Record, DamagedTextIsAnErrorAndNoCrash) {
@@ -183,6 +209,24 @@ TEST_F(RecordFiles, SamplesThatContradictThemselvesAreRefused) {
   raw.sample_query[3] = 4;
   ASSERT_TRUE(write_samples(raw, "id", folder_ / "b.h5").ok());
   EXPECT_THAT(read_samples(folder_ / "b.h5").error().message, HasSubstr("names query 4 of 4"));
+}
+
+TEST_F(RecordFiles, SamplesOfAnotherRunAreRefused) {
+  Record record = sample_record();
+  record.metrics.queries = 4;
+  record.metrics.samples = 4;
+  const std::filesystem::path path = folder_ / "samples.h5";
+  RawTimes raw = sample_times(4);
+  ASSERT_TRUE(write_samples(raw, record.id, path).ok());
+  EXPECT_TRUE(read_samples(path, record).ok());
+  record.metrics.samples = 5;
+  EXPECT_THAT(read_samples(path, record).error().message, HasSubstr("4 queries and 4 samples"));
+  record.metrics.samples = 4;
+  raw.sample_index[1] = 500;
+  ASSERT_TRUE(write_samples(raw, record.id, path).ok());
+  EXPECT_THAT(read_samples(path, record).error().message, HasSubstr("/samples/index holds 500"));
+  ASSERT_TRUE(write_samples(sample_times(4), "another", path).ok());
+  EXPECT_THAT(read_samples(path, record).error().message, HasSubstr("times of run another"));
 }
 
 TEST_F(RecordFiles, ADamagedSamplesFileIsFound) {
