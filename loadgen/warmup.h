@@ -21,7 +21,8 @@ struct Warmup {
 
 /// warm_up() with at least one query, then the sustained rate: a query of as many times `samples`
 /// (what keeps all of the SUT busy at once) as seem to take 0.2 s, but of two at least; taken
-/// anew, larger, when it took much less.
+/// anew, larger, when it took much less, and the largest again and again for 0.1 s: then the rate
+/// is the best one.
 [[nodiscard]] Warmup measure_rate(Issuer& issuer, std::span<const SampleIndex> loaded,
                                   std::uint64_t queries, std::uint64_t samples);
 

@@ -214,6 +214,36 @@ TEST_F(Scenarios, OfflineMeasuresTheRateAndSizesItsQuery) {
   EXPECT_GE(sut.flushes, 1);
 }
 
+/// Answers at once, whatever the query's size; its first queries take longer than the later ones.
+class FastSut final : public SimulatedSut {
+ public:
+  explicit FastSut(ManualClock& clock) : SimulatedSut(clock), time_(clock) {}
+  void issue(std::span<const QuerySample> query) override {
+    // A nanosecond a sample, two of them in the first four queries.
+    const bool is_cold = queries_++ < 4;
+    time_.advance_ns(static_cast<std::int64_t>(query.size()) * (is_cold ? 2 : 1));
+    std::vector<QuerySampleResponse> responses;
+    responses.reserve(query.size());
+    for (const QuerySample& sample : query) responses.push_back({sample.id, {}});
+    sink().complete(responses);
+  }
+
+ private:
+  ManualClock& time_;
+  int queries_ = 0;
+};
+
+TEST_F(Scenarios, OfflineMeasuresAFastRateBeyondColdMemory) {
+  Settings settings = settings_for(Scenario::kOffline);
+  settings.min_duration_ns = kMs;
+  FastSut fast(clock);
+  const auto result = run_test(fast, library, settings, clock, hooks);
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  EXPECT_DOUBLE_EQ(result->expected_qps, 1e9);
+  EXPECT_EQ(result->metrics.duration_ns, 1'100'000);
+  EXPECT_TRUE(result->verdict.valid);
+}
+
 TEST_F(Scenarios, OfflineRepeatsTheLoadedSet) {
   Settings settings = settings_for(Scenario::kOffline);
   const Measurement m = measure(settings);
