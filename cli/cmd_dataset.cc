@@ -33,6 +33,7 @@ struct StoreFlags {
   int deflate = 0;
   std::uint64_t calibration_samples = 128;
   std::uint64_t seed = 0;
+  bool force = false;
 };
 
 struct ImportFlags {
@@ -77,6 +78,8 @@ void add_store_flags(CLI::App& command, StoreFlags& flags) {
       ->check(kCount);
   command.add_option("--seed", flags.seed, "of the calibration draw; of the task, for synth")
       ->check(CLI::Range(std::int64_t{0}, INT64_MAX));
+  command.add_flag("--force", flags.force,
+                   "replace an existing output that is no dataset (default: fail)");
 }
 
 Result<datasets::StoreOptions> store_options(const StoreFlags& flags) {
@@ -93,6 +96,7 @@ Result<datasets::StoreOptions> store_options(const StoreFlags& flags) {
   options.deflate = flags.deflate;
   options.calibration_samples = flags.calibration_samples;
   options.seed = flags.seed;
+  options.force = flags.force;
   return options;
 }
 
@@ -164,6 +168,7 @@ ordered_json info_json(const std::string& path, const DatasetInfo& info) {
           {"file_bytes", file_bytes(path)},
           {"schema", info.schema},
           {"samples", info.samples},
+          {"left_out", info.left_out},
           {"sample_shape", info.sample_shape.extents()},
           {"layout", layout_name(info.layout)},
           {"dtype", dtype_name(info.dtype)},
@@ -203,6 +208,7 @@ std::string info_text(const std::string& path, const DatasetInfo& info) {
                               format_bytes(file_bytes(path)))},
       {"schema", info.schema},
       {"samples", fmt::format("{} of {}", info.samples, info.sample_shape.to_string())},
+      {"left out", fmt::format("{} unreadable images", info.left_out)},
       {"stored as",
        fmt::format("{} {}, {}", layout_name(info.layout), dtype_name(info.dtype), info.color)},
       {"mean", fmt::format("{}", fmt::join(info.mean, ", "))},

@@ -3,7 +3,7 @@
 // File: /samples [N,H,W,C] or [N,C,H,W] (u8 or f32), chunked, fletcher32, optionally deflated;
 // /labels int64 [N]; /ids strings [N]; /calibration int64 indices; attributes of the root group:
 // schema ("lodestone.dataset/1"), layout (nhwc|nchw), dtype, color (rgb|grey), mean, std, source,
-// preprocessing, decoder, classes.
+// preprocessing, decoder, classes, left_out (images that could not be read; absent means 0).
 #pragma once
 
 #include <atomic>
@@ -36,6 +36,7 @@ struct DatasetInfo {
   std::string schema;
   std::uint64_t chunk_samples = 0;
   std::string filters;                      ///< "fletcher32" or "deflate(4)+fletcher32"
+  std::int64_t left_out = 0;                ///< images of the source that could not be read
   std::int64_t classes = 0;                 ///< 1 + the largest label; 0 without labels
   std::vector<std::uint64_t> label_counts;  ///< samples a class
   std::vector<SampleIndex> calibration;
@@ -44,8 +45,12 @@ struct DatasetInfo {
 /// Told now and then by long work: done of total, in samples.
 using ProgressSink = std::function<void(std::uint64_t done, std::uint64_t total)>;
 
-/// Opens a dataset as a sample library. `performance_samples` caps the loaded set (0: all of
-/// them). Errors name the file and what is wrong with it.
+/// Samples of the loaded set if nobody says how many: as many as MLPerf's ResNet-50 has at least,
+/// and 0.6 GB of 3x224x224.
+inline constexpr std::uint64_t kPerformanceSamples = 1024;
+
+/// Opens a dataset as a sample library. `performance_samples` caps the loaded set (0: at
+/// kPerformanceSamples). Errors name the file and what is wrong with it.
 [[nodiscard]] Result<std::unique_ptr<SampleLibrary>> open_dataset(
     const std::filesystem::path& path, std::uint64_t performance_samples);
 

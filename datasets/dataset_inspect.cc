@@ -8,7 +8,6 @@ namespace lode::datasets {
 namespace {
 
 Status check_calibration(const DatasetInfo& info) {
-  if (info.calibration.empty()) return runtime_error("no calibration indices");
   std::vector<SampleIndex> sorted = info.calibration;
   std::sort(sorted.begin(), sorted.end());
   const auto twice = std::adjacent_find(sorted.begin(), sorted.end());

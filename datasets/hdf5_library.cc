@@ -38,7 +38,8 @@ class Hdf5Library final : public SampleLibrary {
               std::uint64_t performance_samples)
       : name_(path.filename().string()), reader_(std::move(reader)), slots_(info().samples) {
     const std::uint64_t all = info().samples;
-    performance_samples_ = performance_samples == 0 ? all : std::min(performance_samples, all);
+    performance_samples_ =
+        std::min(performance_samples == 0 ? kPerformanceSamples : performance_samples, all);
   }
 
   [[nodiscard]] const std::string& name() const override { return name_; }
@@ -84,8 +85,10 @@ Result<Floats> Hdf5Library::allocate(std::uint64_t samples) const {
   auto* block =
       bytes <= memory ? static_cast<float*>(std::aligned_alloc(kAlignment, bytes)) : nullptr;
   if (block != nullptr) return Floats(block);
-  return runtime_error("{}: {} samples take {} MB of memory, more than there is; load fewer", name_,
-                       samples, bytes / 1'000'000);
+  return runtime_error(
+      "{}: {} samples take {} MB of memory, more than there is; load fewer at once with "
+      "--performance-samples",
+      name_, samples, bytes / 1'000'000);
 }
 
 Status Hdf5Library::fill(const std::vector<SampleIndex>& fresh, float* memory) const {

@@ -18,6 +18,7 @@ struct StoreOptions {
   int deflate = 0;                   ///< 0 none, 1..9
   std::uint64_t calibration_samples = 128;
   std::uint64_t seed = 0;  ///< of the calibration draw (and of the task, for synth)
+  bool force = false;      ///< replace a file that is no dataset; datasets are replaced anyway
 };
 
 struct ImageImportOptions {
@@ -37,7 +38,8 @@ struct ImportReport {
 };
 
 /// Streams images to `output`: a few chunks in memory at any time. The file appears whole or not at
-/// all. Without skip_unreadable the error names the first unreadable images and their number.
+/// all. Without skip_unreadable the error names the first unreadable images and their number. A
+/// file that is read here is never replaced, whatever store.force says.
 [[nodiscard]] Result<ImportReport> import_images(const ImageImportOptions& options,
                                                  const std::filesystem::path& output,
                                                  const ProgressSink& progress,

@@ -57,6 +57,24 @@ Result<Image> load_image(const ImageImportOptions& options, const std::string& i
   return image;
 }
 
+/// That `output` is none of the files that are read.
+Status check_inputs_stay(const ImageImportOptions& options, const std::vector<ImageEntry>& entries,
+                         const fs::path& output) {
+  std::error_code error;
+  if (!fs::exists(output, error)) return {};
+  const auto is_output = [&](const fs::path& input) {
+    return fs::equivalent(input, output, error);
+  };
+  if (options.labels.has_value() && is_output(*options.labels)) {
+    return usage_error("output '{}' is the file of --labels; name another", output.string());
+  }
+  const bool is_image = std::any_of(entries.begin(), entries.end(), [&](const ImageEntry& entry) {
+    return is_output(options.images / entry.id);
+  });
+  if (!is_image) return {};
+  return usage_error("output '{}' is one of the images; name another", output.string());
+}
+
 std::string describe_preprocessing(const ImageImportOptions& options) {
   std::string text;
   if (options.resize > 0) text += fmt::format("resize {} bilinear, ", options.resize);
@@ -123,6 +141,7 @@ Result<ImportReport> import_images(const ImageImportOptions& options, const fs::
                                    const std::atomic<bool>& interrupted) {
   LODE_CHECK_OK(check_options(options));
   LODE_TRY(const std::vector<ImageEntry> entries, list_images(options));
+  LODE_CHECK_OK(check_inputs_stay(options, entries, output));
   const StoreDescription description{.source = describe_source(options.images),
                                      .preprocessing = describe_preprocessing(options),
                                      .decoder = decoder_name()};
@@ -147,6 +166,7 @@ Result<ImportReport> import_images(const ImageImportOptions& options, const fs::
     return unreadable_error(report.unreadable, entries.size());
   }
   if (writer.count() == 0) return unreadable_error(report.unreadable, entries.size());
+  writer.set_left_out(report.unreadable.size());
   LODE_CHECK_OK(writer.finish());
   report.imported = writer.count();
   return report;

@@ -23,6 +23,7 @@ inline constexpr std::string_view kSourceAttribute = "source";
 inline constexpr std::string_view kPreprocessingAttribute = "preprocessing";
 inline constexpr std::string_view kDecoderAttribute = "decoder";
 inline constexpr std::string_view kClassesAttribute = "classes";
+inline constexpr std::string_view kLeftOutAttribute = "left_out";
 
 inline constexpr std::string_view kNhwc = "nhwc";
 inline constexpr std::string_view kNchw = "nchw";

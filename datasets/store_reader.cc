@@ -48,6 +48,9 @@ Status StoreReader::read_attributes() {
   LODE_TRY(info_.preprocessing, file_.string_attribute(kPreprocessingAttribute));
   LODE_TRY(info_.decoder, file_.string_attribute(kDecoderAttribute));
   LODE_TRY(info_.classes, file_.int_attribute(kClassesAttribute));
+  if (const auto left_out = file_.int_attribute(kLeftOutAttribute); left_out.ok()) {
+    info_.left_out = *left_out;
+  }
   if (layout != kNhwc && layout != kNchw) {
     return error(fmt::format("attribute 'layout' is '{}', neither nhwc nor nchw", layout));
   }

@@ -33,6 +33,26 @@ Status check_options(const StoreOptions& options) {
   return {};
 }
 
+/// A slip in a command's order must not cost a file: only datasets are replaced unasked.
+Status check_output(const fs::path& path, bool force) {
+  if (!path.has_filename()) return usage_error("output '{}' names no file", path.string());
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  if (fs::is_directory(status)) {
+    return runtime_error("output '{}' is a folder; name a file", path.string());
+  }
+  if (!fs::exists(status)) return {};
+  if (!fs::is_regular_file(status)) {
+    return runtime_error("output '{}' is no regular file; name one", path.string());
+  }
+  if (force) return {};
+  const auto old = h5::File::open(path);
+  if (old.ok() && old->string_attribute(kSchemaAttribute).ok()) return {};
+  return runtime_error(
+      "output '{}' exists and is no dataset; name another, or replace it with --force",
+      path.string());
+}
+
 /// Samples of the stated dtype at the stated place: the inner loop of append().
 template <typename T, typename Value>
 void store_pixels(const Image& image, SampleLayout layout, T* out, Value value) {
@@ -70,11 +90,7 @@ Result<StoreWriter> StoreWriter::create(const fs::path& path, const StoreOptions
   StoreOptions complete = options;
   LODE_TRY(complete.mean, per_channel(options.mean, channels, 0.0F, false, "--mean"));
   LODE_TRY(complete.std, per_channel(options.std, channels, 1.0F, true, "--std"));
-  std::error_code ignored;
-  if (!path.has_filename()) return usage_error("output '{}' names no file", path.string());
-  if (fs::is_directory(path, ignored)) {
-    return runtime_error("output '{}' is a folder; name a file", path.string());
-  }
+  LODE_CHECK_OK(check_output(path, options.force));
   const fs::path temporary = temporary_sibling(path);
   LODE_TRY(h5::File file, h5::File::create(temporary, path));
   return StoreWriter(path, StagingFile(temporary), std::move(file), std::move(complete),
@@ -168,7 +184,8 @@ Status StoreWriter::write_attributes() {
   LODE_CHECK_OK(file_.set_attribute(kSourceAttribute, description_.source));
   LODE_CHECK_OK(file_.set_attribute(kPreprocessingAttribute, preprocessing));
   LODE_CHECK_OK(file_.set_attribute(kDecoderAttribute, description_.decoder));
-  return file_.set_attribute(kClassesAttribute, classes);
+  LODE_CHECK_OK(file_.set_attribute(kClassesAttribute, classes));
+  return file_.set_attribute(kLeftOutAttribute, left_out_);
 }
 
 Status StoreWriter::finish() {

@@ -56,6 +56,8 @@ class StoreWriter {
 
   /// Writes what is left, draws the calibration indices and puts the file in place.
   [[nodiscard]] Status finish();
+  /// So many images of the source were left out, as finish() will note.
+  void set_left_out(std::uint64_t images) { left_out_ = static_cast<std::int64_t>(images); }
 
  private:
   StoreWriter(std::filesystem::path path, StagingFile staging, h5::File file, StoreOptions options,
@@ -74,6 +76,7 @@ class StoreWriter {
   h5::File file_;
   StoreOptions options_;
   StoreDescription description_;
+  std::int64_t left_out_ = 0;
   Normaliser normaliser_;
   Shape stored_shape_;  ///< of one sample, in storage order; rank 0 before the first
   std::int64_t width_ = 0;

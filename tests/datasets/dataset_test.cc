@@ -273,12 +273,18 @@ TEST_F(Dataset, VerifyFindsWhatIsWrong) {
                 c.calibration = {1, 2, 1};
               }),
               HasSubstr("sample 1 is listed twice"));
-  EXPECT_THAT(verify_error([](Content& c) { c.calibration.clear(); }),
-              HasSubstr("no calibration indices"));
   EXPECT_THAT(verify_error([](Content& c) { c.classes = 4; }), HasSubstr("no sample has class 3"));
   EXPECT_THAT(verify_error([](Content& c) { c.ids.pop_back(); }), HasSubstr("9 ids for 10"));
   EXPECT_THAT(verify_error([](Content& c) { c.ids[2] = ""; }), HasSubstr("sample 2 has no name"));
   EXPECT_THAT(verify_error([](Content& c) { c.checksums = false; }), HasSubstr("no checksums"));
+}
+
+TEST_F(Dataset, VerifyTakesADatasetWithoutCalibrationSamples) {
+  Content content;
+  content.calibration.clear();
+  write(content);
+  const Status status = verify_dataset(path_, nullptr, kNotInterrupted);
+  EXPECT_TRUE(status.ok()) << status.error().message;
 }
 
 TEST_F(Dataset, ADamagedChunkIsNamedByVerifyAndRefusedByLoad) {

@@ -207,6 +207,7 @@ TEST_F(Import, UnreadableImagesAreNamedCountedAndDecidedByTheFlag) {
   const auto report = import(chosen);
   ASSERT_TRUE(report.ok()) << report.error().message;
   EXPECT_EQ(report.value().imported, 5U);
+  EXPECT_EQ(read_dataset_info(output_).value().left_out, 2);
   ASSERT_EQ(report.value().unreadable.size(), 2U);
   EXPECT_THAT(report.value().unreadable[0], testing::StartsWith("2.png: "));
   EXPECT_THAT(read_dataset_ids(output_).value(),
@@ -272,9 +273,44 @@ TEST_F(Import, AFailureLeavesTheOldFileAlone) {
   write_images();
   write("out.h5", "precious");
   write("images/3.png", "broken");
-  EXPECT_FALSE(import(options()).ok());
+  ImageImportOptions chosen = options();
+  chosen.store.force = true;
+  EXPECT_THAT(import_error(chosen), HasSubstr("3.png"));
   EXPECT_EQ(read_file(output_).value(), "precious");
   EXPECT_THAT(names(), ElementsAre("images", "map.txt", "out.h5"));
+}
+
+TEST_F(Import, OnlyDatasetsAreReplacedUnasked) {
+  write_images();
+  write("out.h5", "precious");
+  EXPECT_THAT(import_error(options()), HasSubstr("out.h5' exists and is no dataset"));
+  const auto synth = [&](bool force) {
+    SynthOptions chosen;
+    chosen.samples = 3;
+    chosen.store.force = force;
+    return write_synth_dataset(chosen, output_, nullptr, kNotInterrupted);
+  };
+  EXPECT_FALSE(synth(false).ok());
+  EXPECT_EQ(read_file(output_).value(), "precious");
+  EXPECT_TRUE(synth(true).ok());
+  EXPECT_TRUE(synth(false).ok());
+  EXPECT_TRUE(import(options()).ok());
+}
+
+TEST_F(Import, WhatIsReadIsNeverReplaced) {
+  write_images();
+  ImageImportOptions chosen = options();
+  chosen.store.force = true;
+  const auto error = [&](const fs::path& output) {
+    const auto report = import_images(chosen, output, nullptr, kNotInterrupted);
+    EXPECT_FALSE(report.ok());
+    return report.ok() ? "" : report.error().message;
+  };
+  const std::string labels = read_file(folder_ / "map.txt").value();
+  EXPECT_THAT(error(folder_ / "images" / ".." / "map.txt"), HasSubstr("the file of --labels"));
+  EXPECT_EQ(read_file(folder_ / "map.txt").value(), labels);
+  EXPECT_THAT(error(folder_ / "images" / "3.png"), HasSubstr("one of the images"));
+  EXPECT_THAT(error("/dev/null"), HasSubstr("no regular file"));
 }
 
 TEST_F(Import, AnInterruptLeavesNothing) {
@@ -359,6 +395,18 @@ TEST_F(Import, SynthIsTheTaskOfItsSeed) {
   options.samples = 0;
   EXPECT_EQ(write_synth_dataset(options, output_, nullptr, kNotInterrupted).error().kind,
             ErrorKind::kUsage);
+}
+
+TEST_F(Import, TheLoadedSetIsBoundedUnlessSomebodySays) {
+  SynthOptions options;
+  options.samples = kPerformanceSamples + 5;
+  options.store.dtype = DType::kU8;
+  ASSERT_TRUE(write_synth_dataset(options, output_, nullptr, kNotInterrupted).ok());
+  const auto most = [&](std::uint64_t asked) {
+    return open_dataset(output_, asked).value()->performance_sample_count();
+  };
+  EXPECT_EQ(most(0), kPerformanceSamples);
+  EXPECT_EQ(most(options.samples), options.samples);
 }
 
 TEST_F(Import, TheSameImportGivesTheSameFile) {
