@@ -33,7 +33,7 @@ struct Node {
   NodeId id = kNoNode;
   std::string name;        ///< unique and never empty: made up from op type and position if absent
   std::string op_type;     ///< "Conv"
-  std::string domain;      ///< "" is ai.onnx; "lode" holds operators made by our passes
+  std::string domain;      ///< "" is ai.onnx
   std::int64_t opset = 0;  ///< version of the domain's operator set that the model imports
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;

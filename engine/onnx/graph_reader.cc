@@ -164,11 +164,12 @@ Status GraphReader::read_node(onnx::NodeProto& proto) {
   node.opset = operator_set->second;
   node.name = proto.name().empty() ? fmt::format("{}_{}", node.op_type, graph_.node_capacity())
                                    : proto.name();
-  LODE_TRY([[maybe_unused]] const OperatorDef* definition, find_operator(node));
+  LODE_TRY(const OperatorDef* definition, find_operator(node));
   LODE_CHECK_OK(read_attributes(proto, node));
   LODE_TRY(node.inputs, resolve(proto.input(), node));
   LODE_TRY(node.outputs, resolve(proto.output(), node));
   if (node.outputs.empty()) return runtime_error("{}: has no output", label);
+  LODE_CHECK_OK(definition->check(node));
   editor_.add_node(std::move(node));
   return {};
 }
@@ -196,6 +197,9 @@ Status GraphReader::read_attributes(onnx::NodeProto& proto, Node& node) {
   for (onnx::AttributeProto& attribute : *proto.mutable_attribute()) {
     const std::string where =
         fmt::format("{}: attribute {}", describe(node), quote(attribute.name()));
+    if (attribute.name().starts_with("lode_")) {
+      return runtime_error("{}: is one that only the engine's passes may set: remove it", where);
+    }
     Result<Attribute> value = read_attribute(attribute);
     if (!value.ok()) return value.error().within(where);
     if (!node.attributes.emplace(attribute.name(), std::move(value).value()).second) {

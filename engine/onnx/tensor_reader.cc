@@ -6,6 +6,7 @@
 
 #include "engine/graph/quote.h"
 #include "engine/onnx/external_data.h"
+#include "engine/ops/checks.h"
 
 namespace lode::engine {
 
@@ -13,8 +14,6 @@ namespace lode::engine {
 static_assert(std::endian::native == std::endian::little);
 
 namespace {
-
-constexpr std::int64_t kMaxElements = std::int64_t{1} << 40;
 
 std::string element_type_name(std::int32_t data_type) {
   if (!onnx::TensorProto_DataType_IsValid(data_type)) return fmt::format("number {}", data_type);

@@ -26,15 +26,18 @@ Status refuse_training(const InferContext& context) {
   return {};
 }
 
+Status check_batch_norm(const Node& node) {
+  return check_signature(node, {.min_inputs = 5, .max_inputs = 5, .max_outputs = 5},
+                         {{"epsilon"},
+                          {"momentum"},
+                          {"consumed_inputs", 1, 5},
+                          {"is_test", 1, 6},
+                          {"spatial", 1, 8},
+                          {"training_mode", 14}});
+}
+
 Status infer_batch_norm(InferContext& context) {
   const Node& node = context.node;
-  LODE_CHECK_OK(check_signature(context, {.min_inputs = 5, .max_inputs = 5, .max_outputs = 5},
-                                {{"epsilon"},
-                                 {"momentum"},
-                                 {"consumed_inputs", 1, 5},
-                                 {"is_test", 1, 6},
-                                 {"spatial", 1, 8},
-                                 {"training_mode", 14}}));
   for (std::size_t i = 0; i < 5; ++i) LODE_CHECK_OK(check_type(context, i, kFloatTypes));
   // Since set 14 statistics, and since 15 scale and bias, may be of other types than the input.
   if (node.opset < 14) LODE_CHECK_OK(check_same_types(context));
@@ -95,6 +98,7 @@ OperatorDef batch_normalization_operator() {
   return {.op_type = "BatchNormalization",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_batch_norm,
           .infer = infer_batch_norm,
           .reference = run_batch_norm,
           .lower = lower_batch_norm,

@@ -31,17 +31,20 @@ Result<Shape> place_operand(const Node& node, const Shape& a, const Shape& b) {
   return node_error(node, "shape {} does not broadcast to {}", b.to_string(), a.to_string());
 }
 
-Status infer_binary(InferContext& context) {
-  const Node& node = context.node;
+Status check_binary(const Node& node) {
   // Passes fuse activations into Add alone.
   const std::int64_t fused_since = node.op_type == "Add" ? 1 : kLatestOpset + 1;
-  LODE_CHECK_OK(check_signature(context, {.min_inputs = 2, .max_inputs = 2},
-                                {{"axis", 1, 6},
-                                 {"broadcast", 1, 6},
-                                 {"consumed_inputs", 1, 5},
-                                 {"lode_activation", fused_since},
-                                 {"lode_alpha", fused_since},
-                                 {"lode_beta", fused_since}}));
+  return check_signature(node, {.min_inputs = 2, .max_inputs = 2},
+                         {{"axis", 1, 6},
+                          {"broadcast", 1, 6},
+                          {"consumed_inputs", 1, 5},
+                          {"lode_activation", fused_since},
+                          {"lode_alpha", fused_since},
+                          {"lode_beta", fused_since}});
+}
+
+Status infer_binary(InferContext& context) {
+  const Node& node = context.node;
   LODE_CHECK_OK(check_type(context, 0, kNumericTypes));
   LODE_CHECK_OK(check_same_types(context));
   LODE_CHECK_OK(check_fused_activation(context));
@@ -124,10 +127,13 @@ Status run_div(const ReferenceContext& context) {
   return visit_numeric(context.inputs[0].dtype, [&]<typename T>() { return divide<T>(context); });
 }
 
+Status check_sum(const Node& node) {
+  return check_signature(node, {.min_inputs = 1, .max_inputs = kVariadic},
+                         {{"consumed_inputs", 1, 5}});
+}
+
 Status infer_sum(InferContext& context) {
   const Node& node = context.node;
-  LODE_CHECK_OK(check_signature(context, {.min_inputs = 1, .max_inputs = kVariadic},
-                                {{"consumed_inputs", 1, 5}}));
   LODE_CHECK_OK(check_type(context, 0, kFloatTypes));
   LODE_CHECK_OK(check_same_types(context));
   Shape result = context.inputs[0].shape;
@@ -167,6 +173,7 @@ OperatorDef binary_operator(std::string_view op_type, Status (*run)(const Refere
   return {.op_type = op_type,
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_binary,
           .infer = infer_binary,
           .reference = run,
           .lower = lower_binary,
@@ -192,6 +199,7 @@ OperatorDef sum_operator() {
   return {.op_type = "Sum",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_sum,
           .infer = infer_sum,
           .reference = run_sum,
           .lower = lower_binary,

@@ -37,9 +37,12 @@ Result<DType> read_target(const Node& node) {
   return node_error(node, "attribute 'to'={} is not a supported element type", code);
 }
 
-Status infer_cast(InferContext& context) {
+Status check_cast(const Node& node) {
   // 'saturate' and 'round_mode' mean something for 8-bit floats alone, which do not get this far.
-  LODE_CHECK_OK(check_signature(context, {}, {{"to"}, {"saturate", 19}, {"round_mode", 24}}));
+  return check_signature(node, {}, {{"to"}, {"saturate", 19}, {"round_mode", 24}});
+}
+
+Status infer_cast(InferContext& context) {
   LODE_TRY(const DType type, read_target(context.node));
   return set_output(context, type, context.inputs[0].shape);
 }
@@ -109,6 +112,7 @@ OperatorDef cast_operator() {
   return {.op_type = "Cast",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_cast,
           .infer = infer_cast,
           .reference = run_cast};
 }

@@ -45,10 +45,9 @@ std::string type_names(TypeSet set) {
 
 }  // namespace
 
-Status check_signature(const InferContext& context, const Signature& signature,
+Status check_signature(const Node& node, const Signature& signature,
                        std::initializer_list<AttributeRule> attributes) {
-  const Node& node = context.node;
-  const std::size_t inputs = context.inputs.size();
+  const std::size_t inputs = node.inputs.size();
   if (inputs < signature.min_inputs || inputs > signature.max_inputs) {
     return signature.max_inputs == kVariadic
                ? node_error(node, "has {} inputs; at least {} are needed", inputs,
@@ -58,11 +57,11 @@ Status check_signature(const InferContext& context, const Signature& signature,
   }
   const std::size_t required = signature.max_inputs == kVariadic ? inputs : signature.min_inputs;
   for (std::size_t index = 0; index < required; ++index) {
-    if (!context.inputs[index].present) {
+    if (node.inputs[index] == kNoValue) {
       return node_error(node, "input {} is omitted, but needed", index);
     }
   }
-  const std::size_t outputs = context.outputs.size();
+  const std::size_t outputs = node.outputs.size();
   if (outputs < 1 || outputs > signature.max_outputs) {
     return node_error(node, "has {} outputs; 1 to {} are possible", outputs, signature.max_outputs);
   }

@@ -45,8 +45,8 @@ struct Signature {
 };
 
 /// Counts of inputs and outputs, and that every attribute of the node is one that `attributes`
-/// lists for its operator set.
-[[nodiscard]] Status check_signature(const InferContext& context, const Signature& signature,
+/// lists for its operator set. Needs no types and no shapes: it is for OperatorDef::check.
+[[nodiscard]] Status check_signature(const Node& node, const Signature& signature,
                                      std::initializer_list<AttributeRule> attributes);
 
 /// A set of element types, one bit each.

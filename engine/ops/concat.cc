@@ -13,9 +13,12 @@ Result<std::size_t> read_axis(const Node& node, std::size_t rank) {
   return resolve_axis(node, axis, rank);
 }
 
+Status check_concat(const Node& node) {
+  return check_signature(node, {.min_inputs = 1, .max_inputs = kVariadic}, {{"axis"}});
+}
+
 Status infer_concat(InferContext& context) {
   const Node& node = context.node;
-  LODE_CHECK_OK(check_signature(context, {.min_inputs = 1, .max_inputs = kVariadic}, {{"axis"}}));
   LODE_CHECK_OK(check_same_types(context));
   Shape result = context.inputs[0].shape;
   LODE_TRY(const std::size_t axis, read_axis(node, result.rank()));
@@ -57,6 +60,7 @@ OperatorDef concat_operator() {
   return {.op_type = "Concat",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_concat,
           .infer = infer_concat,
           .reference = run_concat,
           .lower = lower_concat,

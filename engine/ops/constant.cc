@@ -40,13 +40,16 @@ Result<TensorView> read_constant(const Node& node) {
   return node_error(node, "attribute '{}' has a type that is not supported", name);
 }
 
+Status check_constant(const Node& node) {
+  return check_signature(node, {.min_inputs = 0, .max_inputs = 0},
+                         {{"value"},
+                          {"value_float", 12},
+                          {"value_floats", 12},
+                          {"value_int", 12},
+                          {"value_ints", 12}});
+}
+
 Status infer_constant(InferContext& context) {
-  LODE_CHECK_OK(check_signature(context, {.min_inputs = 0, .max_inputs = 0},
-                                {{"value"},
-                                 {"value_float", 12},
-                                 {"value_floats", 12},
-                                 {"value_int", 12},
-                                 {"value_ints", 12}}));
   LODE_TRY(const TensorView value, read_constant(context.node));
   return set_output(context, value.dtype, value.shape);
 }
@@ -71,9 +74,12 @@ Result<TensorView> read_fill(const Node& node) {
                     value->shape().to_string());
 }
 
+Status check_constant_of_shape(const Node& node) {
+  return check_signature(node, {}, {{"value"}});
+}
+
 Status infer_constant_of_shape(InferContext& context) {
   const Node& node = context.node;
-  LODE_CHECK_OK(check_signature(context, {}, {{"value"}}));
   LODE_CHECK_OK(check_type(context, 0, types({DType::kI64})));
   LODE_TRY(const TensorView fill, read_fill(node));
   if (is_unknown(context, 0)) return unknown_outputs(context, fill.dtype);
@@ -97,6 +103,7 @@ OperatorDef constant_operator() {
   return {.op_type = "Constant",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_constant,
           .infer = infer_constant,
           .reference = run_constant};
 }
@@ -105,6 +112,7 @@ OperatorDef constant_of_shape_operator() {
   return {.op_type = "ConstantOfShape",
           .opset_min = 9,
           .opset_max = kLatestOpset,
+          .check = check_constant_of_shape,
           .infer = infer_constant_of_shape,
           .reference = run_constant_of_shape};
 }

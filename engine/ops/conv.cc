@@ -8,18 +8,21 @@
 namespace lode::engine {
 namespace {
 
+Status check_conv(const Node& node) {
+  return check_signature(node, {.min_inputs = 2, .max_inputs = 3},
+                         {{"auto_pad"},
+                          {"dilations"},
+                          {"group"},
+                          {"kernel_shape"},
+                          {"pads"},
+                          {"strides"},
+                          {"lode_activation"},
+                          {"lode_alpha"},
+                          {"lode_beta"}});
+}
+
 Status infer_conv(InferContext& context) {
   const Node& node = context.node;
-  LODE_CHECK_OK(check_signature(context, {.min_inputs = 2, .max_inputs = 3},
-                                {{"auto_pad"},
-                                 {"dilations"},
-                                 {"group"},
-                                 {"kernel_shape"},
-                                 {"pads"},
-                                 {"strides"},
-                                 {"lode_activation"},
-                                 {"lode_alpha"},
-                                 {"lode_beta"}}));
   LODE_CHECK_OK(check_type(context, 0, kFloatTypes));
   LODE_CHECK_OK(check_same_types(context));
   LODE_CHECK_OK(check_fused_activation(context));
@@ -112,6 +115,7 @@ OperatorDef conv_operator() {
   return {.op_type = "Conv",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_conv,
           .infer = infer_conv,
           .reference = run_conv,
           .lower = lower_conv,

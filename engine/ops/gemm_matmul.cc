@@ -80,18 +80,21 @@ Status check_factors(const Node& node, DType type) {
   });
 }
 
+Status check_gemm(const Node& node) {
+  const bool optional_c = node.opset >= 11;
+  return check_signature(node, {.min_inputs = optional_c ? 2U : 3U, .max_inputs = 3},
+                         {{"alpha"},
+                          {"beta"},
+                          {"transA"},
+                          {"transB"},
+                          {"broadcast", 1, 6},
+                          {"lode_activation"},
+                          {"lode_alpha"},
+                          {"lode_beta"}});
+}
+
 Status infer_gemm(InferContext& context) {
   const Node& node = context.node;
-  const bool optional_c = node.opset >= 11;
-  LODE_CHECK_OK(check_signature(context, {.min_inputs = optional_c ? 2U : 3U, .max_inputs = 3},
-                                {{"alpha"},
-                                 {"beta"},
-                                 {"transA"},
-                                 {"transB"},
-                                 {"broadcast", 1, 6},
-                                 {"lode_activation"},
-                                 {"lode_alpha"},
-                                 {"lode_beta"}}));
   LODE_CHECK_OK(check_type(context, 0, kProductTypes));
   LODE_CHECK_OK(check_same_types(context));
   LODE_CHECK_OK(check_fused_activation(context));
@@ -169,9 +172,12 @@ MatrixStack as_stack(const Shape& shape, bool is_left) {
   return stack;
 }
 
+Status check_matmul(const Node& node) {
+  return check_signature(node, {.min_inputs = 2, .max_inputs = 2}, {});
+}
+
 Status infer_matmul(InferContext& context) {
   const Node& node = context.node;
-  LODE_CHECK_OK(check_signature(context, {.min_inputs = 2, .max_inputs = 2}, {}));
   LODE_CHECK_OK(check_type(context, 0, kProductTypes));
   LODE_CHECK_OK(check_same_types(context));
   LODE_CHECK_OK(check_rank(context, 0, 1));
@@ -225,6 +231,7 @@ OperatorDef gemm_operator() {
   return {.op_type = "Gemm",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_gemm,
           .infer = infer_gemm,
           .reference = run_gemm,
           .lower = lower_gemm};
@@ -234,6 +241,7 @@ OperatorDef matmul_operator() {
   return {.op_type = "MatMul",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_matmul,
           .infer = infer_matmul,
           .reference = run_matmul,
           .lower = lower_matmul};

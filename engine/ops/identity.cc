@@ -9,8 +9,11 @@ namespace lode::engine {
 
 namespace {
 
+Status check_identity(const Node& node) {
+  return check_signature(node, {}, {});
+}
+
 Status infer_identity(InferContext& context) {
-  LODE_CHECK_OK(check_signature(context, {}, {}));
   return set_output(context, context.inputs[0].dtype, context.inputs[0].shape);
 }
 
@@ -37,11 +40,14 @@ Status refuse_training(const Node& node, std::span<const TensorView> inputs) {
                     ratio);
 }
 
+Status check_dropout(const Node& node) {
+  return check_signature(
+      node, {.max_inputs = node.opset >= 12 ? 3U : 1U, .max_outputs = 2},
+      {{"consumed_inputs", 1, 5}, {"is_test", 1, 6}, {"ratio", 1, 11}, {"seed", 12}});
+}
+
 Status infer_dropout(InferContext& context) {
   const Node& node = context.node;
-  LODE_CHECK_OK(check_signature(
-      context, {.max_inputs = node.opset >= 12 ? 3U : 1U, .max_outputs = 2},
-      {{"consumed_inputs", 1, 5}, {"is_test", 1, 6}, {"ratio", 1, 11}, {"seed", 12}}));
   LODE_CHECK_OK(check_type(context, 0, kFloatTypes));
   LODE_CHECK_OK(check_type(context, 1, kFloatTypes));
   LODE_CHECK_OK(check_type(context, 2, types({DType::kBool})));
@@ -88,6 +94,7 @@ OperatorDef identity_operator() {
   return {.op_type = "Identity",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_identity,
           .infer = infer_identity,
           .reference = copy_elements,
           .is_view = true};
@@ -97,6 +104,7 @@ OperatorDef dropout_operator() {
   return {.op_type = "Dropout",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_dropout,
           .infer = infer_dropout,
           .reference = run_dropout};
 }

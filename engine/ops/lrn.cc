@@ -26,8 +26,11 @@ Result<LrnAttributes> read_lrn(const Node& node) {
   return lrn;
 }
 
+Status check_lrn(const Node& node) {
+  return check_signature(node, {}, {{"alpha"}, {"beta"}, {"bias"}, {"size"}});
+}
+
 Status infer_lrn(InferContext& context) {
-  LODE_CHECK_OK(check_signature(context, {}, {{"alpha"}, {"beta"}, {"bias"}, {"size"}}));
   LODE_CHECK_OK(check_type(context, 0, kFloatTypes));
   LODE_CHECK_OK(check_rank(context, 0, 2));
   LODE_CHECK_OK(read_lrn(context.node));
@@ -72,6 +75,7 @@ OperatorDef lrn_operator() {
   return {.op_type = "LRN",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_lrn,
           .infer = infer_lrn,
           .reference = run_lrn,
           .lower = lower_lrn,

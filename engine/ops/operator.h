@@ -54,11 +54,12 @@ struct StepArguments {
 /// One kernel call of a plan, cut into tasks that may run at once, on any worker, in any order.
 /// The cut depends on shapes alone, never on the number of threads, so that results do not either.
 struct Step {
-  std::string kernel;  ///< "eigen_f32_conv1x1": in profiles and `inspect`
+  std::string kernel;  ///< "eigen_f32_conv_1x1": in profiles and `inspect`
   std::string reason;  ///< why this kernel, one clause
   std::int64_t task_count = 1;
   std::size_t scratch_bytes = 0;
-  /// Runs task `task` in [0, task_count). Does not allocate, throw or block.
+  /// Runs task `task` in [0, task_count). Does not throw or block. A kernel's allocates nothing; a
+  /// reference's may.
   std::function<void(const StepArguments&, std::int64_t task)> run;
   std::shared_ptr<const void> weights;  ///< packed weights that `run` points into
   std::size_t weight_bytes = 0;         ///< of `weights`
@@ -99,7 +100,11 @@ struct OperatorDef {
   /// Versions of the operator set that are understood; others are refused at load by name.
   std::int64_t opset_min = 1;
   std::int64_t opset_max = 0;
-  /// Checks attributes, types and shapes, and fills the outputs. Errors name attribute and value.
+  /// Checks all that needs no types and no shapes: counts of inputs and outputs, attributes. Runs
+  /// at import for every node, so that none behind a data-dependent shape slips through.
+  Status (*check)(const Node&) = nullptr;
+  /// Checks attributes, types and shapes, and fills the outputs. The node has passed `check`.
+  /// Errors name attribute and value.
   Status (*infer)(InferContext&) = nullptr;
   /// Plain code that any reader can check against the ONNX text. Inputs have passed `infer`.
   Status (*reference)(const ReferenceContext&) = nullptr;

@@ -89,13 +89,15 @@ Result<Padding> read_padding(const Node& node, const Shape& shape, const IntList
   return padding;
 }
 
-Status infer_pad(InferContext& context) {
-  const Node& node = context.node;
+Status check_pad(const Node& node) {
   const bool pads_are_input = node.opset >= 11;
   const std::size_t most = !pads_are_input ? 1 : (node.opset >= 18 ? 4 : 3);
-  LODE_CHECK_OK(check_signature(context,
-                                {.min_inputs = pads_are_input ? 2U : 1U, .max_inputs = most},
-                                {{"mode"}, {"paddings", 1, 1}, {"pads", 2, 10}, {"value", 1, 10}}));
+  return check_signature(node, {.min_inputs = pads_are_input ? 2U : 1U, .max_inputs = most},
+                         {{"mode"}, {"paddings", 1, 1}, {"pads", 2, 10}, {"value", 1, 10}});
+}
+
+Status infer_pad(InferContext& context) {
+  const Node& node = context.node;
   const DType type = context.inputs[0].dtype;
   const Shape& shape = context.inputs[0].shape;
   if (context.inputs.size() > 2 && context.inputs[2].present &&
@@ -105,7 +107,7 @@ Status infer_pad(InferContext& context) {
                       dtype_name(type));
   }
   // An attribute 'value' is a float, which no other type was given a meaning for.
-  if (!pads_are_input) LODE_CHECK_OK(check_type(context, 0, kFloatTypes));
+  if (node.opset < 11) LODE_CHECK_OK(check_type(context, 0, kFloatTypes));
   LODE_CHECK_OK(attribute_float(node, "value", 0.0F));
   LODE_CHECK_OK(read_mode(node));
   if (is_unknown(context, 1) || is_unknown(context, 3)) return unknown_outputs(context, type);
@@ -198,6 +200,7 @@ OperatorDef pad_operator() {
   return {.op_type = "Pad",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_pad,
           .infer = infer_pad,
           .reference = run_pad,
           .lower = lower_pad,

@@ -1,5 +1,7 @@
 // MaxPool and AveragePool over one to three spatial axes.
 #include <algorithm>
+#include <cmath>
+#include <type_traits>
 
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
@@ -9,16 +11,19 @@
 namespace lode::engine {
 namespace {
 
+Status check_max_pool(const Node& node) {
+  return check_signature(node, {.max_outputs = node.opset >= 8 ? 2U : 1U},
+                         {{"auto_pad"},
+                          {"ceil_mode", 10},
+                          {"dilations", 10},
+                          {"kernel_shape"},
+                          {"pads"},
+                          {"storage_order", 8},
+                          {"strides"}});
+}
+
 Status infer_max_pool(InferContext& context) {
   const Node& node = context.node;
-  LODE_CHECK_OK(check_signature(context, {.max_outputs = node.opset >= 8 ? 2U : 1U},
-                                {{"auto_pad"},
-                                 {"ceil_mode", 10},
-                                 {"dilations", 10},
-                                 {"kernel_shape"},
-                                 {"pads"},
-                                 {"storage_order", 8},
-                                 {"strides"}}));
   LODE_CHECK_OK(check_type(context, 0, kFloatTypes | types({DType::kU8, DType::kI8})));
   LODE_CHECK_OK(attribute_flag(node, "storage_order", false));
   const Shape& input = context.inputs[0].shape;
@@ -32,15 +37,18 @@ Status infer_max_pool(InferContext& context) {
   return set_output(context, context.inputs[0].dtype, result);
 }
 
+Status check_average_pool(const Node& node) {
+  return check_signature(node, {},
+                         {{"auto_pad"},
+                          {"ceil_mode", 10},
+                          {"count_include_pad", 7},
+                          {"dilations", 19},
+                          {"kernel_shape"},
+                          {"pads"},
+                          {"strides"}});
+}
+
 Status infer_average_pool(InferContext& context) {
-  LODE_CHECK_OK(check_signature(context, {},
-                                {{"auto_pad"},
-                                 {"ceil_mode", 10},
-                                 {"count_include_pad", 7},
-                                 {"dilations", 19},
-                                 {"kernel_shape"},
-                                 {"pads"},
-                                 {"strides"}}));
   LODE_CHECK_OK(check_type(context, 0, kFloatTypes));
   LODE_CHECK_OK(attribute_flag(context.node, "count_include_pad", false));
   const Shape& input = context.inputs[0].shape;
@@ -101,6 +109,17 @@ void for_each_output(const Window& window, std::int64_t channels, Body body) {
   }
 }
 
+// Whether `value` takes the place of `greatest`. As in numpy a NaN is greater than all numbers, so
+// that it is seen in the result; the first one stays.
+template <typename T>
+bool is_greater(T value, T greatest) {
+  if constexpr (!std::is_integral_v<T>) {
+    if (std::isnan(widen(greatest))) return false;
+    if (std::isnan(widen(value))) return true;
+  }
+  return is_less(greatest, value);
+}
+
 // A window that dilation leads past every input position gives the least value and index -1.
 template <typename T>
 void pool_max(const ReferenceContext& context, const Window& window, bool by_columns) {
@@ -117,7 +136,7 @@ void pool_max(const ReferenceContext& context, const Window& window, bool by_col
                     Position where{};
                     for_each_covered(window, out, [&](const Position& at) {
                       const T value = source[row_major(window, at)];
-                      if (any && !is_less(greatest, value)) return;
+                      if (any && !is_greater(value, greatest)) return;
                       any = true;
                       greatest = value;
                       where = at;
@@ -184,6 +203,7 @@ OperatorDef max_pool_operator() {
   return {.op_type = "MaxPool",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_max_pool,
           .infer = infer_max_pool,
           .reference = run_max_pool,
           .lower = lower_max_pool,
@@ -194,6 +214,7 @@ OperatorDef average_pool_operator() {
   return {.op_type = "AveragePool",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_average_pool,
           .infer = infer_average_pool,
           .reference = run_average_pool,
           .lower = lower_average_pool,

@@ -48,10 +48,13 @@ Status check_divisor(const Node& node, DType type, const Shape& input, const Sha
                     input.to_string());
 }
 
+Status check_reduce_mean(const Node& node) {
+  return check_signature(node, {.max_inputs = node.opset >= 18 ? 2U : 1U},
+                         {{"axes", 1, 17}, {"keepdims"}, {"noop_with_empty_axes", 18}});
+}
+
 Status infer_reduce_mean(InferContext& context) {
   const Node& node = context.node;
-  LODE_CHECK_OK(check_signature(context, {.max_inputs = node.opset >= 18 ? 2U : 1U},
-                                {{"axes", 1, 17}, {"keepdims"}, {"noop_with_empty_axes", 18}}));
   LODE_CHECK_OK(check_type(context, 0, kMeanTypes));
   const DType type = context.inputs[0].dtype;
   const Shape& shape = context.inputs[0].shape;
@@ -115,8 +118,11 @@ Reduction spatial_reduction(const Shape& shape) {
   return {.axes = ((std::uint32_t{1} << shape.rank()) - 1) & ~std::uint32_t{3}, .keep = true};
 }
 
+Status check_global_average_pool(const Node& node) {
+  return check_signature(node, {}, {});
+}
+
 Status infer_global_average_pool(InferContext& context) {
-  LODE_CHECK_OK(check_signature(context, {}, {}));
   LODE_CHECK_OK(check_type(context, 0, kFloatTypes));
   LODE_CHECK_OK(check_rank(context, 0, 3));
   const Shape& shape = context.inputs[0].shape;
@@ -136,6 +142,7 @@ OperatorDef reduce_mean_operator() {
   return {.op_type = "ReduceMean",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_reduce_mean,
           .infer = infer_reduce_mean,
           .reference = run_reduce_mean,
           .lower = lower_reduce_mean,
@@ -146,6 +153,7 @@ OperatorDef global_average_pool_operator() {
   return {.op_type = "GlobalAveragePool",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_global_average_pool,
           .infer = infer_global_average_pool,
           .reference = run_global_average_pool,
           .lower = lower_global_average_pool,

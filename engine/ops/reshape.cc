@@ -52,11 +52,14 @@ Result<Shape> resolve_reshape(const Node& node, const Shape& input, const IntLis
   return make_shape(node, std::span(extents.data(), wanted.size()));
 }
 
+Status check_reshape(const Node& node) {
+  const std::size_t inputs = node.opset >= 5 ? 2 : 1;
+  return check_signature(node, {.min_inputs = inputs, .max_inputs = inputs},
+                         {{"allowzero", 14}, {"consumed_inputs", 1, 4}, {"shape", 1, 4}});
+}
+
 Status infer_reshape(InferContext& context) {
   const Node& node = context.node;
-  const std::size_t inputs = node.opset >= 5 ? 2 : 1;
-  LODE_CHECK_OK(check_signature(context, {.min_inputs = inputs, .max_inputs = inputs},
-                                {{"allowzero", 14}, {"consumed_inputs", 1, 4}, {"shape", 1, 4}}));
   LODE_TRY(const bool zero_is_zero, attribute_flag(node, "allowzero", false));
   const DType type = context.inputs[0].dtype;
   if (is_unknown(context, 1)) return unknown_outputs(context, type);
@@ -68,9 +71,12 @@ Status infer_reshape(InferContext& context) {
   return set_output(context, type, result);
 }
 
+Status check_flatten(const Node& node) {
+  return check_signature(node, {}, {{"axis"}});
+}
+
 Status infer_flatten(InferContext& context) {
   const Node& node = context.node;
-  LODE_CHECK_OK(check_signature(context, {}, {{"axis"}}));
   const Shape& shape = context.inputs[0].shape;
   LODE_TRY(const std::int64_t attribute, attribute_int(node, "axis", 1));
   LODE_TRY(const std::size_t axis, resolve_axis(node, attribute, shape.rank(), true));
@@ -79,10 +85,12 @@ Status infer_flatten(InferContext& context) {
       Shape{extent_product(shape, 0, axis), extent_product(shape, axis, shape.rank())});
 }
 
+Status check_squeeze(const Node& node) {
+  return check_signature(node, {.max_inputs = node.opset >= 13 ? 2U : 1U}, {{"axes", 1, 12}});
+}
+
 Status infer_squeeze(InferContext& context) {
   const Node& node = context.node;
-  LODE_CHECK_OK(
-      check_signature(context, {.max_inputs = node.opset >= 13 ? 2U : 1U}, {{"axes", 1, 12}}));
   const DType type = context.inputs[0].dtype;
   const Shape& shape = context.inputs[0].shape;
   if (is_unknown(context, 1)) return unknown_outputs(context, type);
@@ -107,11 +115,13 @@ Status infer_squeeze(InferContext& context) {
   return set_output(context, type, result);
 }
 
+Status check_unsqueeze(const Node& node) {
+  const std::size_t inputs = node.opset >= 13 ? 2 : 1;
+  return check_signature(node, {.min_inputs = inputs, .max_inputs = inputs}, {{"axes", 1, 12}});
+}
+
 Status infer_unsqueeze(InferContext& context) {
   const Node& node = context.node;
-  const std::size_t inputs = node.opset >= 13 ? 2 : 1;
-  LODE_CHECK_OK(
-      check_signature(context, {.min_inputs = inputs, .max_inputs = inputs}, {{"axes", 1, 12}}));
   const DType type = context.inputs[0].dtype;
   const Shape& shape = context.inputs[0].shape;
   if (is_unknown(context, 1)) return unknown_outputs(context, type);
@@ -132,10 +142,12 @@ Status infer_unsqueeze(InferContext& context) {
   return set_output(context, type, result);
 }
 
-OperatorDef view_operator(std::string_view op_type, Status (*infer)(InferContext&)) {
+OperatorDef view_operator(std::string_view op_type, Status (*check)(const Node&),
+                          Status (*infer)(InferContext&)) {
   return {.op_type = op_type,
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check,
           .infer = infer,
           .reference = copy_elements,
           .is_view = true};
@@ -144,16 +156,16 @@ OperatorDef view_operator(std::string_view op_type, Status (*infer)(InferContext
 }  // namespace
 
 OperatorDef reshape_operator() {
-  return view_operator("Reshape", infer_reshape);
+  return view_operator("Reshape", check_reshape, infer_reshape);
 }
 OperatorDef flatten_operator() {
-  return view_operator("Flatten", infer_flatten);
+  return view_operator("Flatten", check_flatten, infer_flatten);
 }
 OperatorDef squeeze_operator() {
-  return view_operator("Squeeze", infer_squeeze);
+  return view_operator("Squeeze", check_squeeze, infer_squeeze);
 }
 OperatorDef unsqueeze_operator() {
-  return view_operator("Unsqueeze", infer_unsqueeze);
+  return view_operator("Unsqueeze", check_unsqueeze, infer_unsqueeze);
 }
 
 }  // namespace lode::engine

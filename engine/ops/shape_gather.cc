@@ -26,8 +26,11 @@ Result<AxisRange> read_range(const Node& node, std::size_t rank) {
   return range;
 }
 
+Status check_shape(const Node& node) {
+  return check_signature(node, {}, {{"start", 15}, {"end", 15}});
+}
+
 Status infer_shape(InferContext& context) {
-  LODE_CHECK_OK(check_signature(context, {}, {{"start", 15}, {"end", 15}}));
   LODE_TRY(const AxisRange range, read_range(context.node, context.inputs[0].shape.rank()));
   return set_output(context, DType::kI64,
                     Shape{static_cast<std::int64_t>(range.end - range.begin)});
@@ -46,9 +49,12 @@ Result<std::size_t> read_gather_axis(const Node& node, std::size_t rank) {
   return resolve_axis(node, axis, rank);
 }
 
+Status check_gather(const Node& node) {
+  return check_signature(node, {.min_inputs = 2, .max_inputs = 2}, {{"axis"}});
+}
+
 Status infer_gather(InferContext& context) {
   const Node& node = context.node;
-  LODE_CHECK_OK(check_signature(context, {.min_inputs = 2, .max_inputs = 2}, {{"axis"}}));
   LODE_CHECK_OK(check_type(context, 1, kIndexTypes));
   const Shape& data = context.inputs[0].shape;
   const Shape& indices = context.inputs[1].shape;
@@ -100,6 +106,7 @@ OperatorDef shape_operator() {
   return {.op_type = "Shape",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_shape,
           .infer = infer_shape,
           .reference = run_shape,
           .needs_shapes_only = true};
@@ -109,6 +116,7 @@ OperatorDef gather_operator() {
   return {.op_type = "Gather",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_gather,
           .infer = infer_gather,
           .reference = run_gather};
 }

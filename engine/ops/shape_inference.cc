@@ -140,6 +140,7 @@ bool Inference::is_worth_evaluating(const OperatorDef& definition,
 
 Status Inference::infer_one(const Node& node) {
   LODE_TRY(const OperatorDef* definition, find_operator(node));
+  LODE_CHECK_OK(definition->check(node));
   std::vector<ValueInfo> inputs;
   for (const ValueId id : node.inputs) inputs.push_back(id == kNoValue ? ValueInfo{} : info(id));
   std::vector<ValueInfo> outputs(node.outputs.size());
@@ -193,6 +194,7 @@ Result<InferredGraph> infer_shapes(const Graph& graph, std::span<const Shape> in
 
 Result<std::vector<Tensor>> run_reference(const Node& node, std::span<const Tensor* const> inputs) {
   LODE_TRY(const OperatorDef* definition, find_operator(node));
+  LODE_CHECK_OK(definition->check(node));
   std::vector<ValueInfo> input_infos;
   for (const Tensor* input : inputs) {
     input_infos.push_back(input != nullptr ? info_of(*input) : ValueInfo{});

@@ -27,8 +27,11 @@ Result<SoftmaxShape> read_softmax(const Node& node, const Shape& shape) {
                       .step = extent_product(shape, end, shape.rank())};
 }
 
+Status check_softmax(const Node& node) {
+  return check_signature(node, {}, {{"axis"}});
+}
+
 Status infer_softmax(InferContext& context) {
-  LODE_CHECK_OK(check_signature(context, {}, {{"axis"}}));
   LODE_CHECK_OK(check_type(context, 0, kFloatTypes));
   LODE_CHECK_OK(read_softmax(context.node, context.inputs[0].shape));
   return set_output(context, context.inputs[0].dtype, context.inputs[0].shape);
@@ -65,6 +68,7 @@ OperatorDef softmax_operator() {
   return {.op_type = "Softmax",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_softmax,
           .infer = infer_softmax,
           .reference = run_softmax,
           .lower = lower_softmax};

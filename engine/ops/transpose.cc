@@ -26,8 +26,11 @@ Result<std::array<std::size_t, Shape::kMaxRank>> read_permutation(const Node& no
   return permutation;
 }
 
+Status check_transpose(const Node& node) {
+  return check_signature(node, {}, {{"perm"}});
+}
+
 Status infer_transpose(InferContext& context) {
-  LODE_CHECK_OK(check_signature(context, {}, {{"perm"}}));
   const Shape& input = context.inputs[0].shape;
   LODE_TRY(const auto permutation, read_permutation(context.node, input.rank()));
   Shape result = input;
@@ -59,6 +62,7 @@ OperatorDef transpose_operator() {
   return {.op_type = "Transpose",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_transpose,
           .infer = infer_transpose,
           .reference = run_transpose,
           .lower = lower_transpose,

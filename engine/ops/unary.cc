@@ -17,27 +17,33 @@ void map_elements(const ReferenceContext& context, Function function) {
   for (std::int64_t i = 0; i < count; ++i) result[i] = function(source[i]);
 }
 
-Status infer_same(InferContext& context, TypeSet allowed,
-                  std::initializer_list<AttributeRule> attributes) {
-  LODE_CHECK_OK(check_signature(context, {}, attributes));
+Status infer_same(InferContext& context, TypeSet allowed) {
   LODE_CHECK_OK(check_type(context, 0, allowed));
   return set_output(context, context.inputs[0].dtype, context.inputs[0].shape);
 }
 
+// The attributes of an activation, and that what they hold is of their type.
+Status check_activation_attributes(const Node& node,
+                                   std::initializer_list<AttributeRule> attributes) {
+  LODE_CHECK_OK(check_signature(node, {}, attributes));
+  LODE_CHECK_OK(own_activation(node));
+  return {};
+}
+
+Status check_activation(const Node& node) {
+  return check_activation_attributes(node, {{"consumed_inputs", 1, 5}});
+}
+
+Status check_leaky_relu(const Node& node) {
+  return check_activation_attributes(node, {{"alpha"}, {"consumed_inputs", 1, 5}});
+}
+
+Status check_hard_sigmoid(const Node& node) {
+  return check_activation_attributes(node, {{"alpha"}, {"beta"}, {"consumed_inputs", 1, 5}});
+}
+
 Status infer_activation(InferContext& context) {
-  return infer_same(context, kFloatTypes, {{"consumed_inputs", 1, 5}});
-}
-
-Status infer_leaky_relu(InferContext& context) {
-  LODE_CHECK_OK(infer_same(context, kFloatTypes, {{"alpha"}, {"consumed_inputs", 1, 5}}));
-  LODE_CHECK_OK(own_activation(context.node));
-  return {};
-}
-
-Status infer_hard_sigmoid(InferContext& context) {
-  LODE_CHECK_OK(infer_same(context, kFloatTypes, {{"alpha"}, {"beta"}, {"consumed_inputs", 1, 5}}));
-  LODE_CHECK_OK(own_activation(context.node));
-  return {};
+  return infer_same(context, kFloatTypes);
 }
 
 Status run_activation(const ReferenceContext& context) {
@@ -53,7 +59,7 @@ Status run_activation(const ReferenceContext& context) {
 }
 
 Status infer_relu(InferContext& context) {
-  return infer_same(context, kFloatTypes | kSignedTypes, {{"consumed_inputs", 1, 5}});
+  return infer_same(context, kFloatTypes | kSignedTypes);
 }
 
 Status run_relu(const ReferenceContext& context) {
@@ -64,11 +70,15 @@ Status run_relu(const ReferenceContext& context) {
   return {};
 }
 
+Status check_clip(const Node& node) {
+  LODE_CHECK_OK(check_signature(node, {.max_inputs = node.opset >= 11 ? 3U : 1U},
+                                {{"min", 1, 10}, {"max", 1, 10}, {"consumed_inputs", 1, 5}}));
+  LODE_CHECK_OK(own_activation(node));
+  return {};
+}
+
 Status infer_clip(InferContext& context) {
   const Node& node = context.node;
-  const bool bounds_are_inputs = node.opset >= 11;
-  LODE_CHECK_OK(check_signature(context, {.max_inputs = bounds_are_inputs ? 3U : 1U},
-                                {{"min", 1, 10}, {"max", 1, 10}, {"consumed_inputs", 1, 5}}));
   LODE_CHECK_OK(check_type(context, 0, kNumericTypes));
   LODE_CHECK_OK(check_same_types(context));
   for (std::size_t i = 1; i < context.inputs.size(); ++i) {
@@ -77,7 +87,6 @@ Status infer_clip(InferContext& context) {
     return node_error(node, "input {} has shape {}; one number is needed", i,
                       bound.shape.to_string());
   }
-  LODE_CHECK_OK(own_activation(node));
   return set_output(context, context.inputs[0].dtype, context.inputs[0].shape);
 }
 
@@ -119,6 +128,7 @@ OperatorDef relu_operator() {
   return {.op_type = "Relu",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_activation,
           .infer = infer_relu,
           .reference = run_relu,
           .lower = lower_unary,
@@ -129,7 +139,8 @@ OperatorDef leaky_relu_operator() {
   return {.op_type = "LeakyRelu",
           .opset_min = 1,
           .opset_max = kLatestOpset,
-          .infer = infer_leaky_relu,
+          .check = check_leaky_relu,
+          .infer = infer_activation,
           .reference = run_activation,
           .lower = lower_unary,
           .layout = LayoutRule::kFollow};
@@ -139,6 +150,7 @@ OperatorDef clip_operator() {
   return {.op_type = "Clip",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_clip,
           .infer = infer_clip,
           .reference = run_clip,
           .lower = lower_unary,
@@ -149,6 +161,7 @@ OperatorDef sigmoid_operator() {
   return {.op_type = "Sigmoid",
           .opset_min = 1,
           .opset_max = kLatestOpset,
+          .check = check_activation,
           .infer = infer_activation,
           .reference = run_activation,
           .lower = lower_unary,
@@ -159,7 +172,8 @@ OperatorDef hard_sigmoid_operator() {
   return {.op_type = "HardSigmoid",
           .opset_min = 1,
           .opset_max = kLatestOpset,
-          .infer = infer_hard_sigmoid,
+          .check = check_hard_sigmoid,
+          .infer = infer_activation,
           .reference = run_activation,
           .lower = lower_unary,
           .layout = LayoutRule::kFollow};
@@ -169,6 +183,7 @@ OperatorDef hard_swish_operator() {
   return {.op_type = "HardSwish",
           .opset_min = 14,
           .opset_max = kLatestOpset,
+          .check = check_activation,
           .infer = infer_activation,
           .reference = run_activation,
           .lower = lower_unary,

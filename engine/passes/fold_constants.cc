@@ -72,6 +72,7 @@ std::int64_t bounded_bytes(const ValueInfo& info) {
 // larger than the inputs of the operators that have them.
 Result<std::int64_t> result_bytes(const Node& node, std::span<const Tensor* const> inputs) {
   LODE_TRY(const OperatorDef* definition, find_operator(node));
+  LODE_CHECK_OK(definition->check(node));
   std::vector<ValueInfo> in(inputs.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (inputs[i] == nullptr) continue;

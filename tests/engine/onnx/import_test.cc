@@ -44,6 +44,40 @@ TEST(Import, ReadsNodesValuesAndConstants) {
   EXPECT_THAT(outputs.value()[0].as<float>(), ElementsAre(1.5F, 0.0F));
 }
 
+TEST(Import, ChecksEveryNodeBehindDataDependentShapesToo) {
+  // y = LRN(Reshape(x, to)), whose shapes follow from the data of `to`.
+  onnx::ModelProto model = small_model();
+  onnx::GraphProto& graph = *model.mutable_graph();
+  onnx::ValueInfoProto& to = *graph.add_input();
+  declare(to, "to", {4});
+  to.mutable_type()->mutable_tensor_type()->set_elem_type(onnx::TensorProto_DataType_INT64);
+  graph.mutable_node(1)->set_input(0, "lrn");
+  add_node(graph, "r", "Reshape", {"t", "to"}, {"r"});
+  onnx::NodeProto& lrn = *add_node(graph, "n", "LRN", {"r"}, {"lrn"});
+  add_attribute(lrn, "size", onnx::AttributeProto_AttributeType_INT)->set_i(1);
+  EXPECT_EQ(import_error(model), "");
+  add_attribute(lrn, "sizes", onnx::AttributeProto_AttributeType_INT)->set_i(3);
+  EXPECT_THAT(import_error(model), HasSubstr("node 'n' (LRN): attribute 'sizes'=3 is not one that "
+                                             "is supported"));
+  lrn.mutable_attribute()->RemoveLast();
+  lrn.add_input("t");
+  EXPECT_THAT(import_error(model), HasSubstr("node 'n' (LRN): has 2 inputs; 1 to 1 are needed"));
+}
+
+TEST(Import, RefusesTheAttributesOfPasses) {
+  onnx::ModelProto model = small_model();
+  onnx::NodeProto& sum = *model.mutable_graph()->mutable_node(0);
+  add_attribute(sum, "lode_activation", onnx::AttributeProto_AttributeType_STRING)->set_s("Relu");
+  EXPECT_THAT(import_error(model), HasSubstr("node 'sum' (Add): attribute 'lode_activation': is "
+                                             "one that only the engine's passes may set"));
+}
+
+TEST(Import, ElementCountsAreBounded) {
+  onnx::ModelProto model = small_model();
+  declare(*model.mutable_graph()->add_input(), "big", {std::int64_t{1} << 16, 1 << 16});
+  EXPECT_THAT(import_error(model), HasSubstr("has more than 2147483648 elements"));
+}
+
 TEST(Import, InitialisersListedAsInputsAreNoInputs) {
   onnx::ModelProto model = small_model();
   model.set_ir_version(3);
@@ -115,19 +149,23 @@ TEST(Import, NodesNeedNotBeSorted) {
 
 TEST(Import, AttributesOfEveryKind) {
   onnx::ModelProto model = small_model();
-  onnx::NodeProto& node = *model.mutable_graph()->mutable_node(1);
+  onnx::GraphProto& graph = *model.mutable_graph();
   using A = onnx::AttributeProto;
-  add_attribute(node, "i", A::INT)->set_i(-3);
-  add_attribute(node, "f", A::FLOAT)->set_f(0.25F);
-  add_attribute(node, "s", A::STRING)->set_s("VALID");
-  *add_attribute(node, "t", A::TENSOR)->mutable_t() = float_tensor("", {1}, {2});
-  add_attribute(node, "is", A::INTS)->add_ints(4);
-  add_attribute(node, "fs", A::FLOATS)->add_floats(0.5F);
-  add_attribute(node, "ss", A::STRINGS)->add_strings("p");
-  const Result<Graph> graph = import(model);
-  ASSERT_TRUE(graph.ok()) << graph.error().message;
-  EXPECT_THAT(dump(*graph), HasSubstr("{f=0.25, fs=[0.5], i=-3, is=[4], s='VALID', ss=['p'], "
-                                      "t=f32[1]}"));
+  onnx::NodeProto& numbers = *add_node(graph, "numbers", "Constant", {}, {"c"});
+  add_attribute(numbers, "value_int", A::INT)->set_i(-3);
+  add_attribute(numbers, "value_float", A::FLOAT)->set_f(0.25F);
+  *add_attribute(numbers, "value", A::TENSOR)->mutable_t() = float_tensor("", {1}, {2});
+  add_attribute(numbers, "value_ints", A::INTS)->add_ints(4);
+  add_attribute(numbers, "value_floats", A::FLOATS)->add_floats(0.5F);
+  // That no operator has a list of strings is for the shape inference to say.
+  onnx::NodeProto& texts = *add_node(graph, "texts", "MaxPool", {"x"}, {"p"});
+  add_attribute(texts, "auto_pad", A::STRING)->set_s("VALID");
+  add_attribute(texts, "strides", A::STRINGS)->add_strings("p");
+  const Result<Graph> imported = import(model);
+  ASSERT_TRUE(imported.ok()) << imported.error().message;
+  EXPECT_THAT(dump(*imported), HasSubstr("{value=f32[1], value_float=0.25, value_floats=[0.5], "
+                                         "value_int=-3, value_ints=[4]}"));
+  EXPECT_THAT(dump(*imported), HasSubstr("{auto_pad='VALID', strides=['p']}"));
 }
 
 TEST(Import, NodeThatIsNotUnderstoodIsNamed) {

@@ -58,7 +58,11 @@ struct Op {
   Result<std::vector<Tensor>> operator()(const std::vector<std::optional<Tensor>>& inputs) const {
     std::vector<const Tensor*> pointers;
     for (const auto& input : inputs) pointers.push_back(input ? &*input : nullptr);
-    return run_reference(node(inputs.size()), pointers);
+    Node called = node(inputs.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!inputs[i]) called.inputs[i] = kNoValue;
+    }
+    return run_reference(called, pointers);
   }
 };
 

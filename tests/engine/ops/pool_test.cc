@@ -1,5 +1,6 @@
 // Pooling and means by hand: partial windows, padding that counts or does not, indices.
 #include <cmath>
+#include <limits>
 
 #include "tests/engine/ops/op_runner.h"
 
@@ -16,6 +17,21 @@ Attributes with(Ints kernel, Attributes more = {}) {
 TEST(MaxPool, TakesTheGreatest) {
   const Tensor input = floats({1, 5, 2, 4, 3, -1, 0, 7, 6}, {1, 1, 3, 3});
   expect_floats(Op{"MaxPool", 13, with({2, 2})}({input}), {1, 1, 2, 2}, {5, 5, 7, 7});
+}
+
+TEST(MaxPool, NaNIsTheGreatestWhereverItStands) {
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+  const Tensor input = floats({kNaN, 1, 2, kNaN, 3, 4, 5}, {1, 1, 7});
+  Op pool{"MaxPool", 13, with({3}, {{"strides", Ints{2}}})};
+  pool.outputs = 2;
+  const auto result = pool({input});
+  ASSERT_TRUE(result.ok()) << result.error().message;
+  const std::vector<float> greatest = values<float>((*result)[0]);
+  ASSERT_EQ(greatest.size(), 3U);
+  EXPECT_TRUE(std::isnan(greatest[0]));
+  EXPECT_TRUE(std::isnan(greatest[1]));
+  EXPECT_EQ(greatest[2], 5.0F);
+  EXPECT_EQ(values<std::int64_t>((*result)[1]), (Ints{0, 3, 6}));
 }
 
 TEST(MaxPool, IgnoresPadding) {

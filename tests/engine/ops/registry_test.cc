@@ -12,6 +12,7 @@ TEST(Registry, EveryRowIsCompleteAndUnique) {
   for (const OperatorDef& definition : all_operators()) {
     SCOPED_TRACE(definition.op_type);
     EXPECT_TRUE(seen.insert(definition.op_type).second);
+    EXPECT_NE(definition.check, nullptr);
     EXPECT_NE(definition.infer, nullptr);
     EXPECT_NE(definition.reference, nullptr);
     EXPECT_GE(definition.opset_min, 1);
@@ -119,7 +120,8 @@ bool is_small(const Node& node, const std::vector<Tensor>& inputs) {
   std::vector<ValueInfo> outputs(node.outputs.size());
   InferContext context{node, infos, outputs};
   const auto definition = find_operator(node);
-  if (!definition.ok() || !(*definition)->infer(context).ok()) return false;
+  if (!definition.ok() || !(*definition)->check(node).ok() || !(*definition)->infer(context).ok())
+    return false;
   return std::all_of(outputs.begin(), outputs.end(), [](const ValueInfo& output) {
     return output.shape.element_count() <= 100'000;
   });
