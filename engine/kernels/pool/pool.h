@@ -6,7 +6,8 @@
 namespace lode::engine {
 
 enum class PoolKind : std::uint8_t {
-  kMax,            ///< of the elements inside the image; -infinity if there are none
+  /// Of the elements inside the image; -infinity if there are none, NaN if any is.
+  kMax,
   kAverage,        ///< of the elements inside the image
   kAveragePadded,  ///< over the window's cells inside image and padding, padding counting as 0
 };
@@ -39,6 +40,11 @@ struct PoolArguments {
 };
 
 using PoolKernel = Kernel<PoolShape, PoolArguments>;
+
+/// The greater one of a maximum so far and a value; once NaN it stays NaN.
+[[nodiscard]] inline float greater_or_nan(float maximum, float value) {
+  return value > maximum || value != value ? value : maximum;
+}
 
 /// All variants, best first. A maximum is exact; an average has gemm_tolerance(cells).
 [[nodiscard]] std::span<const PoolKernel* const> pool_kernels();

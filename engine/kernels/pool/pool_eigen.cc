@@ -39,12 +39,12 @@ void maximum_of(const Window& window, std::int64_t channels, float* y) {
   std::int64_t c = 0;
   for (; c + kLanes <= channels; c += kLanes) {
     Packet maximum = broadcast(kLowest);
-    visit_taps(window, [&](const float* x) { maximum = at_least(load(x + c), maximum); });
+    visit_taps(window, [&](const float* x) { maximum = maximum_or_nan(load(x + c), maximum); });
     store(y + c, maximum);
   }
   for (; c < channels; ++c) {
     float maximum = kLowest;
-    visit_taps(window, [&](const float* x) { maximum = x[c] < maximum ? maximum : x[c]; });
+    visit_taps(window, [&](const float* x) { maximum = greater_or_nan(maximum, x[c]); });
     y[c] = maximum;
   }
 }

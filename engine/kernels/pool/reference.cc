@@ -24,7 +24,7 @@ float pool_element(const PoolShape& shape, const float* image, std::int64_t out_
       ++inside;
       const float value = image[(y * shape.in_w + x) * shape.channels + c];
       sum += value;
-      maximum = std::max(maximum, value);
+      maximum = greater_or_nan(maximum, value);
     }
   }
   if (shape.kind == PoolKind::kMax) return maximum;

@@ -70,6 +70,32 @@ TEST(Pool, EveryVariantMatchesTheReference) {
   }
 }
 
+TEST(Pool, ANanInTheWindowIsTheMaximum) {
+  for (const PoolKernel* kernel : pool_kernels()) {
+    if (kernel->isa > best_isa()) continue;
+    for (const std::int64_t channels : {1, 3, 4, 7, 16}) {
+      PoolShape shape = square(PoolKind::kMax, 3, channels, 3, 1, 0);
+      shape.batch = 1;
+      for (std::int64_t at = 0; at < 9; ++at) {
+        SCOPED_TRACE(fmt::format("{} {} channels, NaN at {}", kernel->name, channels, at));
+        auto x = random_floats(9 * channels, "x");
+        for (std::int64_t c = 0; c < channels; c += 2) {
+          x[static_cast<std::size_t>(at * channels + c)] = std::nanf("");
+        }
+        GuardedOutput y(channels);
+        run_all_tasks(*kernel, shape, PoolArguments{x.data(), y.data()});
+        std::vector<float> reference(static_cast<std::size_t>(channels));
+        pool_reference(shape, x.data(), reference.data());
+        for (std::int64_t c = 0; c < channels; ++c) {
+          const auto index = static_cast<std::size_t>(c);
+          EXPECT_EQ(std::isnan(y.values()[index]), c % 2 == 0) << c;
+          EXPECT_EQ(std::isnan(reference[index]), c % 2 == 0) << c;
+        }
+      }
+    }
+  }
+}
+
 TEST(Pool, TheReferenceCountsAsOnnxDoes) {
   // 2x2 input, 3x3 window in the corner: 4 cells inside, 9 with padding.
   const std::vector<float> x = {1, 2, 3, 6};
