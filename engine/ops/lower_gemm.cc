@@ -9,10 +9,14 @@ namespace lode::engine {
 
 namespace {
 
-Step gemm_step(LowerContext& context, const GemmShape& shape, const GemmWeights& weights,
-               const Activation& activation) {
+/// `pack_into(const GemmKernel&, float*)` is called only where no plan has packed the weights yet.
+template <typename PackInto>
+Step gemm_step(LowerContext& context, const GemmShape& shape, const Activation& activation,
+               const PackInto& pack_into) {
   const auto selection = select_gemm(shape, context.isa);
-  auto packed = cached_weights(context, selection, shape, weights);
+  const auto& kernel = *selection.kernel;
+  auto packed = cached_floats(context, kernel.name, kernel.packed_floats(shape),
+                              [&](float* to) { pack_into(kernel, to); });
   Step step = kernel_step(selection, shape,
                           [data = packed->data(), activation](const StepArguments& arguments) {
                             return GemmArguments{.x = float_input(arguments, 0),
@@ -57,18 +61,21 @@ Result<Step> lower_gemm(LowerContext& context) {
       (!is_float_input(context, 2, true) || !is_row_bias(context.inputs[2].shape, shape.n))) {
     return refuse_lowering("C is not a constant row");
   }
-  std::vector<float> matrix;  // only where it differs from the stored one, which may be large
-  if (alpha != 1.0F) matrix = scaled(context.inputs[1].constant->as<float>(), alpha);
-  std::vector<float> bias;
-  if (has_bias) {
-    bias = scaled(context.inputs[2].constant->as<float>(), beta);
-    if (bias.size() == 1) bias.assign(static_cast<std::size_t>(shape.n), bias[0]);
-  }
-  const GemmWeights weights{.data = matrix.empty() ? constant_floats(context, 1) : matrix.data(),
-                            .k_stride = transposed_b != 0 ? 1 : b[1],
-                            .n_stride = transposed_b != 0 ? b[1] : 1,
-                            .bias = has_bias ? bias.data() : nullptr};
-  return gemm_step(context, shape, weights, activation);
+  return gemm_step(context, shape, activation, [&](const GemmKernel& kernel, float* to) {
+    std::vector<float> matrix;  // only where it differs from the stored one, which may be large
+    if (alpha != 1.0F) matrix = scaled(context.inputs[1].constant->as<float>(), alpha);
+    std::vector<float> bias;
+    if (has_bias) {
+      bias = scaled(context.inputs[2].constant->as<float>(), beta);
+      if (bias.size() == 1) bias.assign(static_cast<std::size_t>(shape.n), bias[0]);
+    }
+    kernel.pack(shape,
+                {.data = matrix.empty() ? constant_floats(context, 1) : matrix.data(),
+                 .k_stride = transposed_b != 0 ? 1 : b[1],
+                 .n_stride = transposed_b != 0 ? b[1] : 1,
+                 .bias = has_bias ? bias.data() : nullptr},
+                to);
+  });
 }
 
 Result<Step> lower_matmul(LowerContext& context) {
@@ -81,7 +88,8 @@ Result<Step> lower_matmul(LowerContext& context) {
   for (std::size_t axis = 0; axis + 1 < a.rank(); ++axis) shape.m *= a[axis];
   const GemmWeights weights{
       .data = constant_floats(context, 1), .k_stride = shape.n, .n_stride = 1, .bias = nullptr};
-  return gemm_step(context, shape, weights, Activation{});
+  return gemm_step(context, shape, Activation{},
+                   [&](const GemmKernel& kernel, float* to) { kernel.pack(shape, weights, to); });
 }
 
 }  // namespace lode::engine
