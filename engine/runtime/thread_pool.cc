@@ -2,9 +2,12 @@
 // single compare-and-swap both claims a task and proves that its job is not over.
 #include "engine/runtime/thread_pool.h"
 
+#include <algorithm>
 #include <chrono>
+#include <set>
 #include <system_error>
 
+#include "base/system_info.h"
 #include "engine/runtime/denormals.h"
 
 namespace lode::engine {
@@ -46,11 +49,18 @@ bool pin_this_thread(int cpu) {
   return sched_setaffinity(0, sizeof(set), &set) == 0;
 }
 
-/// How many processors this thread may use; 0 if the system does not say.
-int usable_cpus() {
+/// Workers of all live pools, callers included.
+std::atomic<int> live_workers{0};
+
+/// How many processors this thread may keep busy: those it may run on, within the quota of its
+/// control group.
+int usable_processors() {
+  static const int quota = static_cast<int>(std::max(
+      1.0, std::min(read_system_info().cgroup_cpus.value_or(CPU_SETSIZE), double{CPU_SETSIZE})));
   cpu_set_t set;
   CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return quota;
+  return std::min(quota, CPU_COUNT(&set));
 }
 
 /// Each can be pinned to: tried, since the answer depends on hot-plugging and cpusets.
@@ -78,19 +88,18 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads, std::vector<
     return usage_error("{} threads: 1 to {} are possible", threads, kMostThreads);
   }
   LODE_CHECK_OK(check_cpus(cpus));
-  // With more workers than processors a spinning one keeps another from working.
-  const int usable = cpus.empty() ? usable_cpus() : static_cast<int>(cpus.size());
-  const bool crowded = usable > 0 && threads > usable;
   try {
     return std::unique_ptr<ThreadPool>(
-        new ThreadPool(threads, std::move(cpus), crowded ? 0 : kSpinNs));
+        new ThreadPool(threads, std::move(cpus), usable_processors()));
   } catch (const std::system_error& error) {
     return runtime_error("{} threads cannot be started: {}", threads, error.what());
   }
 }
 
-ThreadPool::ThreadPool(int threads, std::vector<int> cpus, std::int64_t spin_ns)
-    : cpus_(std::move(cpus)), spin_ns_(spin_ns) {
+ThreadPool::ThreadPool(int threads, std::vector<int> cpus, int processors)
+    : cpus_(std::move(cpus)), processors_(processors) {
+  const auto distinct = static_cast<int>(std::set<int>(cpus_.begin(), cpus_.end()).size());
+  is_crowded_ = distinct > 0 && threads > distinct;
   workers_.reserve(static_cast<std::size_t>(threads - 1));
   try {
     for (int worker = 1; worker < threads; ++worker) {
@@ -103,9 +112,11 @@ ThreadPool::ThreadPool(int threads, std::vector<int> cpus, std::int64_t spin_ns)
     for (std::thread& worker : workers_) worker.join();
     throw;
   }
+  live_workers += this->threads();
 }
 
 ThreadPool::~ThreadPool() {
+  live_workers -= threads();
   is_stopping_ = true;
   ++job_number_;
   job_number_.notify_all();
@@ -121,6 +132,14 @@ ThreadPool::CallerScope::CallerScope(const ThreadPool& pool) {
 
 ThreadPool::CallerScope::~CallerScope() {
   if (is_pinned_) sched_setaffinity(0, sizeof(saved_), &saved_);
+}
+
+bool ThreadPool::spins() const {
+  return !is_crowded_ && live_workers.load(std::memory_order_relaxed) <= processors_;
+}
+
+std::int64_t ThreadPool::spin_ns() const {
+  return spins() ? kSpinNs : 0;
 }
 
 bool ThreadPool::has_work() const {
@@ -146,7 +165,7 @@ void ThreadPool::work(int worker) {
   const FlushDenormals flush;
   if (!cpus_.empty()) pin_this_thread(cpus_[static_cast<std::size_t>(worker) % cpus_.size()]);
   while (!is_stopping_) {
-    if (!spin_for(spin_ns_, [this] { return has_work(); })) {
+    if (!spin_for(spin_ns(), [this] { return has_work(); })) {
       // Said to sleep before the last look: run() either sees the sleeper or is seen here.
       sleepers_.fetch_add(1);
       const std::uint32_t number = job_number_.load();
@@ -169,7 +188,7 @@ void ThreadPool::run(std::int64_t count, Task task, void* context) {
   job_number_.fetch_add(1);
   if (sleepers_.load() > 0) job_number_.notify_all();
   do_tasks(0);
-  spin_for(spin_ns_, [this] { return unfinished_.load(std::memory_order_acquire) == 0; });
+  spin_for(spin_ns(), [this] { return unfinished_.load(std::memory_order_acquire) == 0; });
   for (std::uint32_t left = unfinished_.load(std::memory_order_acquire); left != 0;
        left = unfinished_.load(std::memory_order_acquire)) {
     unfinished_.wait(left, std::memory_order_acquire);

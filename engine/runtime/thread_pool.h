@@ -30,6 +30,10 @@ class ThreadPool {
 
   [[nodiscard]] int threads() const { return static_cast<int>(workers_.size()) + 1; }
 
+  /// True if idle workers spin before they sleep: not while the workers of all pools of the process
+  /// outnumber its processors, when a spinning one keeps another from working.
+  [[nodiscard]] bool spins() const;
+
   /// Runs all tasks in [0, count), at most 2^32 - 1, and returns when they are done. Tasks are
   /// handed out one by one to whoever is free; a worker that has not woken up yet is not waited
   /// for. Allocates nothing. One caller at a time.
@@ -51,11 +55,12 @@ class ThreadPool {
   };
 
  private:
-  ThreadPool(int threads, std::vector<int> cpus, std::int64_t spin_ns);
+  ThreadPool(int threads, std::vector<int> cpus, int processors);
 
   void work(int worker);
   void do_tasks(int worker);
   [[nodiscard]] bool has_work() const;
+  [[nodiscard]] std::int64_t spin_ns() const;
 
   /// The job being done. Written by the caller while no task of the last job is left; read by a
   /// worker only after it has claimed a task, which keeps the job from ending.
@@ -73,7 +78,8 @@ class ThreadPool {
   std::atomic<bool> is_stopping_{false};
   Job job_;
   std::vector<int> cpus_;
-  std::int64_t spin_ns_;
+  int processors_;   ///< of the process
+  bool is_crowded_;  ///< more workers than `cpus_` has processors
   std::vector<std::thread> workers_;
 };
 

@@ -161,5 +161,28 @@ TEST(ThreadPool, PoolsOfOneProcessDoNotMeet) {
   EXPECT_EQ(sum_b, 8000);
 }
 
+TEST(ThreadPool, DoesNotSpinOnASharedProcessor) {
+  cpu_set_t set;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(set), &set), 0);
+  int cpu = 0;
+  while (!CPU_ISSET(static_cast<std::size_t>(cpu), &set)) ++cpu;
+  const auto pool = ThreadPool::create(2, {cpu, cpu});
+  ASSERT_TRUE(pool.ok());
+  EXPECT_FALSE((*pool)->spins());
+}
+
+TEST(ThreadPool, DoesNotSpinWhileAllPoolsOutnumberTheProcessors) {
+  const auto first = ThreadPool::create(1, {});
+  ASSERT_TRUE(first.ok());
+  EXPECT_TRUE((*first)->spins());
+  {
+    const auto many = ThreadPool::create(CPU_SETSIZE, {});
+    ASSERT_TRUE(many.ok());
+    EXPECT_FALSE((*many)->spins());
+    EXPECT_FALSE((*first)->spins());
+  }
+  EXPECT_TRUE((*first)->spins());
+}
+
 }  // namespace
 }  // namespace lode::engine
