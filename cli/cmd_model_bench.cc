@@ -78,7 +78,8 @@ Result<Loop> measure(const BenchFlags& flags, const std::vector<int>& cpus) {
     return usage_error("input '{}' is {}; bench makes f32 inputs only", port.name,
                        dtype_name(port.dtype));
   }
-  const std::int64_t size = flags.model.image_size > 0 ? flags.model.image_size : kImageSize;
+  const bool takes_default = flags.model.image_size == 0 && model->has_symbolic_size();
+  const std::int64_t size = takes_default ? kImageSize : flags.model.image_size;
   LODE_TRY(const auto shapes, model->input_shapes(flags.model.batch, size));
   LODE_TRY(const auto session, engine::Session::create(model, {flags.model.threads, cpus}));
   LODE_CHECK_OK(session->prepare(shapes));
@@ -90,11 +91,11 @@ Result<Loop> measure(const BenchFlags& flags, const std::vector<int>& cpus) {
     tensors.push_back(make_input(shape));
     inputs.push_back(tensors.back().view());
   }
-  LODE_TRY(const auto output_shapes, session->output_shapes(shapes));
+  LODE_TRY(const auto ports, session->output_ports(shapes));
   std::vector<engine::Tensor> results;
   std::vector<MutableTensorView> outputs;
-  for (std::size_t i = 0; i < output_shapes.size(); ++i) {
-    results.emplace_back(model->outputs()[i].dtype, output_shapes[i]);
+  for (const engine::PortInfo& port : ports) {
+    results.emplace_back(port.dtype, port.shape);
     outputs.push_back(results.back().mutable_view());
   }
   for (int i = 0; i < flags.warmup; ++i) LODE_CHECK_OK(session->run(inputs, outputs));

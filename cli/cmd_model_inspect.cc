@@ -79,6 +79,8 @@ Result<ordered_json> collect(const InspectFlags& flags, const engine::Model& mod
   }
   auto shapes = model.input_shapes(flags.model.batch, flags.model.image_size);
   if (!shapes.ok()) {
+    // Extents that were asked for and do not fit are an error; ones left open are only told.
+    if (flags.model.image_size > 0 || flags.model.batch != 1) return shapes.error();
     json["plan"] = nullptr;
     json["plan_absent"] = shapes.error().message;
     return json;

@@ -140,11 +140,10 @@ Status EngineSut::prepare_batch(Instance& instance, std::uint64_t samples) {
 
 /// Outputs are small: every batch size has its own, so that no plan's views ever move.
 Status EngineSut::point_outputs(Instance& instance, BatchPlan& plan) {
-  LODE_TRY(const std::vector<Shape> shapes,
-           instance.session->output_shapes(std::span(&plan.input_shape, 1)));
-  for (std::size_t i = 0; i < shapes.size(); ++i) {
-    const DType dtype = model_->outputs()[i].dtype;
-    engine::Tensor buffer(dtype, shapes[i]);
+  LODE_TRY(const std::vector<engine::PortInfo> ports,
+           instance.session->output_ports(std::span(&plan.input_shape, 1)));
+  for (const engine::PortInfo& port : ports) {
+    engine::Tensor buffer(port.dtype, port.shape);
     plan.outputs.push_back(buffer.mutable_view());
     instance.outputs.push_back(std::move(buffer));
   }

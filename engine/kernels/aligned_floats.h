@@ -4,12 +4,21 @@
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
-
-#include "base/assert.h"
+#include <new>
 
 namespace lode::engine {
 
-/// Floats at the alignment that kernels may rely on, uninitialised.
+/// A failed allocation that knows how much was asked for.
+class NoMemoryForFloats : public std::bad_alloc {
+ public:
+  explicit NoMemoryForFloats(std::size_t bytes) : bytes_(bytes) {}
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+
+ private:
+  std::size_t bytes_;
+};
+
+/// Floats at the alignment that kernels may rely on, uninitialised. Throws NoMemoryForFloats.
 class AlignedFloats {
  public:
   static constexpr std::size_t kAlignment = 64;
@@ -17,7 +26,7 @@ class AlignedFloats {
   explicit AlignedFloats(std::size_t count)
       : data_(static_cast<float*>(std::aligned_alloc(kAlignment, round_up(count * sizeof(float))))),
         count_(count) {
-    LODE_ASSERT(data_ != nullptr);
+    if (data_ == nullptr) throw NoMemoryForFloats(count * sizeof(float));
   }
 
   [[nodiscard]] float* data() { return data_.get(); }

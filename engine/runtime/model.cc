@@ -1,7 +1,9 @@
 // Import, optimise, hold.
 #include <algorithm>
+#include <set>
 
 #include "engine/onnx/import.h"
+#include "engine/runtime/denormals.h"
 #include "engine/runtime/model_impl.h"
 
 namespace lode::engine {
@@ -22,6 +24,22 @@ Result<Isa> resolve_isa(const std::string& name) {
   return *isa;
 }
 
+/// "" of a type that is no floating one.
+std::string_view precision_of(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return "fp32";
+    case DType::kF64:
+      return "fp64";
+    case DType::kF16:
+      return "fp16";
+    case DType::kBF16:
+      return "bf16";
+    default:
+      return "";
+  }
+}
+
 PortInfo port_of(const Value& value) {
   PortInfo port;
   port.name = value.name;
@@ -39,18 +57,17 @@ std::string describe_axis(const PortInfo& port, std::size_t axis) {
                         : fmt::format("axis {} ('{}')", axis, symbol);
 }
 
+bool is_spatial(const Shape& shape, std::size_t axis) {
+  return shape.rank() == 4 && axis >= 2;
+}
+
 Result<Shape> bound_shape(const PortInfo& port, std::int64_t batch, std::int64_t image_size) {
   Shape shape = port.shape;
   for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
-    const bool is_spatial = shape.rank() == 4 && axis >= 2;
-    if (axis == 0 && shape[0] >= 0 && shape[0] != batch) {
-      return usage_error("input '{}' takes a batch of {}; {} was asked for", port.name, shape[0],
-                         batch);
-    }
     if (shape[axis] >= 0) continue;
     if (axis == 0) {
       shape[0] = batch;
-    } else if (is_spatial && image_size > 0) {
+    } else if (is_spatial(shape, axis) && image_size > 0) {
       shape[axis] = image_size;
     } else {
       return usage_error("input '{}' {}: {} is symbolic and must be given", port.name,
@@ -79,6 +96,13 @@ Result<std::shared_ptr<const Model>> Model::load(const std::filesystem::path& pa
 Result<std::shared_ptr<const Model>> Model::from_graph(Graph graph, const ModelOptions& options) {
   auto impl = std::make_unique<Impl>();
   LODE_TRY(impl->isa, resolve_isa(options.isa));
+  if (!options.stop_after_pass.empty() &&
+      std::find(options.disabled_passes.begin(), options.disabled_passes.end(),
+                options.stop_after_pass) != options.disabled_passes.end()) {
+    return usage_error("pass '{}' is the one to stop after and is disabled; leave one of them out",
+                       options.stop_after_pass);
+  }
+  const FlushDenormals flush;  // folded constants have the bits that a run would give them
   impl->graph = std::move(graph);
   LODE_TRY(impl->passes, optimise(impl->graph, PassOptions{.disabled = options.disabled_passes,
                                                            .stop_after = options.stop_after_pass}));
@@ -103,9 +127,21 @@ const Graph& Model::graph() const {
 std::span<const PassReport> Model::passes() const {
   return impl_->passes;
 }
+
 std::string Model::precision() const {
-  return "fp32";
+  // Weights are matrices and kernels; biases and factors may be wider than what they go with.
+  std::set<DType> of_weights;
+  std::set<DType> of_others;
+  for (std::size_t i = 0; i < impl_->graph.value_capacity(); ++i) {
+    const Tensor* constant = impl_->graph.constant(static_cast<ValueId>(i));
+    if (constant == nullptr || precision_of(constant->dtype()).empty()) continue;
+    (constant->shape().rank() >= 2 ? of_weights : of_others).insert(constant->dtype());
+  }
+  const std::set<DType>& types = of_weights.empty() ? of_others : of_weights;
+  if (types.empty()) return "fp32";
+  return types.size() == 1 ? std::string(precision_of(*types.begin())) : "mixed";
 }
+
 std::string Model::isa() const {
   return std::string(isa_name(impl_->isa));
 }
@@ -121,6 +157,17 @@ std::size_t Model::weight_bytes() const {
 
 Result<std::vector<Shape>> Model::input_shapes(std::int64_t batch, std::int64_t image_size) const {
   if (batch < 1) return usage_error("a batch of {}: at least 1 is needed", batch);
+  if (image_size > 0 && !has_symbolic_size()) {
+    return usage_error("a size of {}: no input leaves height or width open", image_size);
+  }
+  if (impl_->inputs.size() == 1) {
+    // Of several inputs, one with a static leading extent may well be no batch.
+    const PortInfo& only = impl_->inputs.front();
+    if (only.shape.rank() > 0 && only.shape[0] >= 0 && only.shape[0] != batch) {
+      return usage_error("input '{}' takes a batch of {}; {} was asked for", only.name,
+                         only.shape[0], batch);
+    }
+  }
   std::vector<Shape> shapes;
   for (const PortInfo& port : impl_->inputs) {
     LODE_TRY(const Shape shape, bound_shape(port, batch, image_size));
@@ -130,8 +177,17 @@ Result<std::vector<Shape>> Model::input_shapes(std::int64_t batch, std::int64_t 
 }
 
 bool Model::has_symbolic_batch() const {
-  return std::all_of(impl_->inputs.begin(), impl_->inputs.end(), [](const PortInfo& port) {
+  return std::any_of(impl_->inputs.begin(), impl_->inputs.end(), [](const PortInfo& port) {
     return port.shape.rank() > 0 && port.shape[0] < 0;
+  });
+}
+
+bool Model::has_symbolic_size() const {
+  return std::any_of(impl_->inputs.begin(), impl_->inputs.end(), [](const PortInfo& port) {
+    for (std::size_t axis = 0; axis < port.shape.rank(); ++axis) {
+      if (is_spatial(port.shape, axis) && port.shape[axis] < 0) return true;
+    }
+    return false;
   });
 }
 

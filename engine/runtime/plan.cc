@@ -2,8 +2,11 @@
 #include "engine/runtime/plan.h"
 
 #include <algorithm>
+#include <new>
 #include <set>
 
+#include "engine/kernels/aligned_floats.h"
+#include "engine/runtime/denormals.h"
 #include "engine/runtime/planner.h"
 #include "engine/runtime/thread_pool.h"
 
@@ -49,8 +52,16 @@ Plan::Plan(PlanParts parts) : parts_(std::move(parts)) {
 
 Result<std::unique_ptr<Plan>> Plan::build(const Graph& graph, std::span<const Shape> input_shapes,
                                           WeightCache& weights, Isa isa) {
-  LODE_TRY(PlanParts parts, make_plan(graph, input_shapes, weights, isa));
-  return std::unique_ptr<Plan>(new Plan(std::move(parts)));
+  // What inference evaluates must have the bits that a run would give it.
+  const FlushDenormals flush;
+  try {
+    LODE_TRY(PlanParts parts, make_plan(graph, input_shapes, weights, isa));
+    return std::unique_ptr<Plan>(new Plan(std::move(parts)));
+  } catch (const NoMemoryForFloats& error) {
+    return runtime_error("not enough memory: packed weights need {} bytes", error.bytes());
+  } catch (const std::bad_alloc&) {
+    return runtime_error("not enough memory to plan a run");
+  }
 }
 
 std::size_t Plan::scratch_bytes() const {

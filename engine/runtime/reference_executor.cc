@@ -2,9 +2,11 @@
 #include "engine/runtime/reference_executor.h"
 
 #include <cstring>
+#include <new>
 #include <optional>
 
 #include "engine/ops/shape_inference.h"
+#include "engine/runtime/denormals.h"
 
 namespace lode::engine {
 
@@ -52,12 +54,14 @@ class Executor {
   std::vector<std::size_t> readers_left_;
 };
 
-Tensor copy_of(const TensorView& view) {
+Result<Tensor> copy_of(const TensorView& view) try {
   Tensor tensor(view.dtype, view.shape);
   if (view.byte_size() > 0) {
     std::memcpy(tensor.mutable_view().data, view.data, view.byte_size());
   }
   return tensor;
+} catch (const std::bad_alloc&) {
+  return runtime_error("not enough memory: an input needs {} bytes", view.byte_size());
 }
 
 }  // namespace
@@ -65,9 +69,11 @@ Tensor copy_of(const TensorView& view) {
 Result<std::vector<Tensor>> execute_by_reference(const Graph& graph,
                                                  std::span<const TensorView> inputs) {
   LODE_ASSERT(inputs.size() == graph.inputs().size());
+  const FlushDenormals flush;  // as in a session's run
   Executor executor(graph);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    executor.set(graph.inputs()[i], copy_of(inputs[i]));
+    LODE_TRY(Tensor input, copy_of(inputs[i]));
+    executor.set(graph.inputs()[i], std::move(input));
   }
   for (const NodeId id : graph.topological_order()) {
     LODE_CHECK_OK(executor.run_node(graph.node(id)));

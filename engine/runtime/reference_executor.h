@@ -10,7 +10,7 @@
 namespace lode::engine {
 
 /// `inputs` parallel to graph.inputs(), of the declared types. Allocates every value, and drops it
-/// after its last reader. Errors name the node.
+/// after its last reader. Denormals count as zero, as in a session's run. Errors name the node.
 [[nodiscard]] Result<std::vector<Tensor>> execute_by_reference(const Graph& graph,
                                                                std::span<const TensorView> inputs);
 

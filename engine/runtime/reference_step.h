@@ -9,7 +9,7 @@
 namespace lode::engine {
 
 /// `node` must outlive the step. Inputs and outputs are in ONNX's order. An error of the reference
-/// is put into `failure`, if that is empty.
+/// is put into `failure`, if that is empty. References may allocate in a run; kernels do not.
 [[nodiscard]] Step reference_step(const Node& node, const OperatorDef& definition,
                                   std::span<const ValueInfo> inputs,
                                   std::span<const ValueInfo> outputs, std::string reason,

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <new>
 
 #include "engine/runtime/model_impl.h"
@@ -90,65 +91,131 @@ Status check_output(const PortInfo& port, DType dtype, const Shape& shape,
                        output.shape.to_string(), shape.to_string());
 }
 
+/// What the graph makes against what the model's file says of it.
+Status check_declared(const Value& declared, DType dtype, const Shape& shape) {
+  bool matches = !declared.dtype || *declared.dtype == dtype;
+  if (declared.shape) {
+    matches = matches &&
+              std::equal(declared.shape->begin(), declared.shape->end(), shape.begin(), shape.end(),
+                         [](std::int64_t says, std::int64_t is) { return says < 0 || says == is; });
+  }
+  if (matches) return {};
+  return runtime_error("output '{}' is declared {}{}; the graph makes {}{}", declared.name,
+                       declared.dtype ? dtype_name(*declared.dtype) : "",
+                       declared.shape ? declared.shape->to_string() : "", dtype_name(dtype),
+                       shape.to_string());
+}
+
+bool overlap(const TensorView& a, const TensorView& b) {
+  const std::less<const std::byte*> before;
+  return before(a.data, b.data + b.byte_size()) && before(b.data, a.data + a.byte_size());
+}
+
+/// Steps write outputs while inputs and other outputs are still read.
+Status check_overlap(std::span<const PortInfo> ports, std::span<const TensorView> inputs,
+                     std::span<const MutableTensorView> outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const TensorView output = outputs[i];
+    const auto meets = [&](const TensorView& other) { return overlap(output, other); };
+    if (std::any_of(inputs.begin(), inputs.end(), meets) ||
+        std::any_of(outputs.begin(), outputs.begin() + static_cast<std::ptrdiff_t>(i), meets)) {
+      return runtime_error("the memory of output '{}' overlaps that of an input or another output",
+                           ports[i].name);
+    }
+  }
+  return {};
+}
+
+/// A plan and when it was last asked for.
+struct HeldPlan {
+  std::unique_ptr<Plan> plan;
+  std::uint64_t last_use = 0;
+};
+
 }  // namespace
 
 struct Session::Impl {
   std::shared_ptr<const Model> model;
   std::unique_ptr<ThreadPool> pool;
-  std::vector<std::unique_ptr<Plan>> plans;
+  std::vector<HeldPlan> plans;
+  std::uint64_t uses = 0;
   ArenaMemory arena;
   ArenaMemory scratch;
 
-  [[nodiscard]] Plan* find(std::span<const Shape> shapes) const;
-  [[nodiscard]] Plan* find(std::span<const TensorView> inputs) const;
+  template <typename Matches>
+  [[nodiscard]] Plan* find(const Matches& matches);
+  [[nodiscard]] Status check_results(const Plan& plan) const;
+  void drop_oldest();
   Result<Plan*> plan_for(std::span<const Shape> shapes);
   Result<Plan*> plan_for(std::span<const TensorView> inputs);
   Status make_room(const Plan& plan);
   Status check_outputs(const Plan& plan, std::span<const MutableTensorView> outputs) const;
+  [[nodiscard]] Result<std::vector<Tensor>> results_by_reference(
+      std::span<const TensorView> inputs) const;
   Status run_by_reference(std::span<const TensorView> inputs,
                           std::span<const MutableTensorView> outputs) const;
 };
 
-Plan* Session::Impl::find(std::span<const Shape> shapes) const {
-  for (const auto& plan : plans) {
-    const auto& known = plan->parts().input_shapes;
-    if (std::equal(shapes.begin(), shapes.end(), known.begin(), known.end())) return plan.get();
+/// The plan whose input shapes match, marked as used; null if there is none.
+template <typename Matches>
+Plan* Session::Impl::find(const Matches& matches) {
+  for (HeldPlan& held : plans) {
+    if (!matches(held.plan->parts().input_shapes)) continue;
+    held.last_use = ++uses;
+    return held.plan.get();
   }
   return nullptr;
 }
 
-Plan* Session::Impl::find(std::span<const TensorView> inputs) const {
-  for (const auto& plan : plans) {
-    if (has_shapes(inputs, plan->parts().input_shapes)) return plan.get();
+Status Session::Impl::check_results(const Plan& plan) const {
+  const auto ids = model->graph().outputs();
+  for (std::size_t i = 0; plan.is_static() && i < ids.size(); ++i) {
+    const ValueInfo& info = plan.parts().outputs[i];
+    LODE_CHECK_OK(check_declared(model->graph().value(ids[i]), info.dtype, info.shape));
   }
-  return nullptr;
+  return {};
+}
+
+void Session::Impl::drop_oldest() {
+  plans.erase(std::min_element(
+      plans.begin(), plans.end(),
+      [](const HeldPlan& a, const HeldPlan& b) { return a.last_use < b.last_use; }));
 }
 
 /// Arena and scratch for all plans so far and this one; when they move, all plans are bound anew.
 Status Session::Impl::make_room(const Plan& plan) {
   std::size_t stride = aligned(plan.scratch_bytes());
-  for (const auto& other : plans) stride = std::max(stride, aligned(other->scratch_bytes()));
+  for (const HeldPlan& held : plans) stride = std::max(stride, aligned(held.plan->scratch_bytes()));
+  const std::size_t needed = plan.arena_bytes();
   const std::size_t scratch_bytes = stride * static_cast<std::size_t>(pool->threads());
-  const bool has_room = arena.grow(plan.arena_bytes()) && scratch.grow(scratch_bytes);
-  for (const auto& other : plans) other->bind(arena.data(), scratch.data(), stride);
-  if (has_room) return {};
-  plans.clear();  // they may point into memory that is gone
-  return runtime_error("not enough memory: {} bytes of intermediate values are needed",
-                       plan.arena_bytes() + scratch_bytes);
+  if (!arena.grow(needed) || !scratch.grow(scratch_bytes)) {
+    plans.clear();  // they point into memory that is gone
+    return runtime_error("not enough memory: {} bytes of intermediate values are needed",
+                         needed + scratch_bytes);
+  }
+  for (const HeldPlan& held : plans) held.plan->bind(arena.data(), scratch.data(), stride);
+  return {};
 }
 
 Result<Plan*> Session::Impl::plan_for(std::span<const Shape> shapes) {
-  if (Plan* known = find(shapes)) return known;
+  Plan* known = find([&](const std::vector<Shape>& planned) {
+    return std::equal(shapes.begin(), shapes.end(), planned.begin(), planned.end());
+  });
+  if (known != nullptr) return known;
   const Model::Impl& held = *model->impl_;
   LODE_TRY(auto plan, Plan::build(held.graph, shapes, held.weights, held.isa));
-  plans.push_back(std::move(plan));
-  Plan& added = *plans.back();
+  LODE_CHECK_OK(check_results(*plan));
+  if (plans.size() == kPlansMax) drop_oldest();
+  plans.push_back({std::move(plan), ++uses});
+  Plan& added = *plans.back().plan;
   LODE_CHECK_OK(make_room(added));
   return &added;
 }
 
 Result<Plan*> Session::Impl::plan_for(std::span<const TensorView> inputs) {
-  if (Plan* known = find(inputs)) return known;
+  Plan* known =
+      find([&](const std::vector<Shape>& planned) { return has_shapes(inputs, planned); });
+  if (known != nullptr) return known;
   std::vector<Shape> shapes;
   for (const TensorView& input : inputs) shapes.push_back(input.shape);
   return plan_for(shapes);
@@ -164,9 +231,20 @@ Status Session::Impl::check_outputs(const Plan& plan,
   return {};
 }
 
+Result<std::vector<Tensor>> Session::Impl::results_by_reference(
+    std::span<const TensorView> inputs) const {
+  const Graph& graph = model->graph();
+  LODE_TRY(auto results, execute_by_reference(graph, inputs));
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    LODE_CHECK_OK(
+        check_declared(graph.value(graph.outputs()[i]), results[i].dtype(), results[i].shape()));
+  }
+  return results;
+}
+
 Status Session::Impl::run_by_reference(std::span<const TensorView> inputs,
                                        std::span<const MutableTensorView> outputs) const {
-  LODE_TRY(const auto results, execute_by_reference(model->graph(), inputs));
+  LODE_TRY(const auto results, results_by_reference(inputs));
   for (std::size_t i = 0; i < results.size(); ++i) {
     const Tensor& result = results[i];
     LODE_CHECK_OK(check_output(model->outputs()[i], result.dtype(), result.shape(), outputs[i]));
@@ -194,16 +272,22 @@ Status Session::prepare(std::span<const Shape> input_shapes) {
   return {};
 }
 
-Result<std::vector<Shape>> Session::output_shapes(std::span<const Shape> input_shapes) {
+Result<std::vector<PortInfo>> Session::output_ports(std::span<const Shape> input_shapes) {
   LODE_TRY(const Plan* plan, impl_->plan_for(input_shapes));
   if (!plan->is_static()) {
     const NodeId first = plan->parts().inferred.data_dependent.front();
     return runtime_error("the output shapes depend on the data: {} is the first node to make them",
                          describe(impl_->model->graph().node(first)));
   }
-  std::vector<Shape> shapes;
-  for (const ValueInfo& output : plan->parts().outputs) shapes.push_back(output.shape);
-  return shapes;
+  std::vector<PortInfo> ports;
+  for (std::size_t i = 0; i < plan->parts().outputs.size(); ++i) {
+    const ValueInfo& output = plan->parts().outputs[i];
+    ports.push_back({.name = impl_->model->outputs()[i].name,
+                     .dtype = output.dtype,
+                     .shape = output.shape,
+                     .symbols = std::vector<std::string>(output.shape.rank())});
+  }
+  return ports;
 }
 
 Status Session::run(std::span<const TensorView> inputs,
@@ -211,6 +295,7 @@ Status Session::run(std::span<const TensorView> inputs,
   LODE_CHECK_OK(check_inputs(impl_->model->inputs(), inputs));
   LODE_TRY(Plan * plan, impl_->plan_for(inputs));
   LODE_CHECK_OK(impl_->check_outputs(*plan, outputs));
+  LODE_CHECK_OK(check_overlap(impl_->model->outputs(), inputs, outputs));
   if (!plan->is_static()) return impl_->run_by_reference(inputs, outputs);
   return plan->run(*impl_->pool, inputs, outputs);
 }
@@ -218,11 +303,17 @@ Status Session::run(std::span<const TensorView> inputs,
 Result<std::vector<Tensor>> Session::run_allocating(std::span<const TensorView> inputs) {
   LODE_CHECK_OK(check_inputs(impl_->model->inputs(), inputs));
   LODE_TRY(const Plan* plan, impl_->plan_for(inputs));
-  if (!plan->is_static()) return execute_by_reference(impl_->model->graph(), inputs);
+  if (!plan->is_static()) return impl_->results_by_reference(inputs);
   std::vector<Tensor> outputs;
   std::vector<MutableTensorView> views;
   for (const ValueInfo& output : plan->parts().outputs) {
-    outputs.emplace_back(output.dtype, output.shape);
+    try {
+      outputs.emplace_back(output.dtype, output.shape);
+    } catch (const std::bad_alloc&) {
+      return runtime_error(
+          "not enough memory: outputs of {} bytes are needed",
+          static_cast<std::size_t>(output.shape.element_count()) * dtype_size(output.dtype));
+    }
     views.push_back(outputs.back().mutable_view());
   }
   LODE_CHECK_OK(run(inputs, views));
@@ -232,6 +323,10 @@ Result<std::vector<Tensor>> Session::run_allocating(std::span<const TensorView> 
 Result<PlanInfo> Session::plan_info(std::span<const Shape> input_shapes) {
   LODE_TRY(const Plan* plan, impl_->plan_for(input_shapes));
   return plan->info(impl_->model->graph());
+}
+
+std::size_t Session::plan_count() const {
+  return impl_->plans.size();
 }
 
 }  // namespace lode::engine

@@ -51,23 +51,26 @@ class Model {
   ~Model();
 
   [[nodiscard]] std::span<const PortInfo> inputs() const;
+  /// As declared, f32 and of rank 0 where nothing is: Session::output_ports() tells what is made.
   [[nodiscard]] std::span<const PortInfo> outputs() const;
   [[nodiscard]] const Graph& graph() const;  ///< after the passes
   [[nodiscard]] std::span<const PassReport> passes() const;
-  /// Precision that the stored model holds: "fp32" (others come with the quantizer).
+  /// Precision of the stored weights: "fp32", "fp16", "bf16", "fp64"; "mixed" if they differ.
   [[nodiscard]] std::string precision() const;
   /// Bytes of the graph's constants, as held after the passes.
   [[nodiscard]] std::size_t weight_bytes() const;
-  /// The instruction set in use: "generic", "avx2", ...
+  /// The cap in force on the kernels' instruction set: "generic", "avx2", ...
   [[nodiscard]] std::string isa() const;
 
-  /// Inputs' extents for a batch of `batch`: the leading symbolic extent is set to it (a static
-  /// leading extent must equal it), all other symbolic extents are an error that names them.
-  /// `image_size` > 0 sets symbolic height and width.
+  /// Inputs' extents for a batch of `batch`: symbolic leading extents are set to it (a static one
+  /// must equal it if the input is the only one), all other symbolic extents are an error that
+  /// names them. `image_size` > 0 sets symbolic height and width; a usage error if there are none.
   [[nodiscard]] Result<std::vector<Shape>> input_shapes(std::int64_t batch,
                                                         std::int64_t image_size = 0) const;
-  /// True if the leading extent of every input is symbolic: any batch can be run.
+  /// True if an input's leading extent is symbolic: any batch can be run.
   [[nodiscard]] bool has_symbolic_batch() const;
+  /// True if a height or width is symbolic.
+  [[nodiscard]] bool has_symbolic_size() const;
 
   struct Impl;
 
@@ -111,15 +114,17 @@ class Session {
   ~Session();
 
   /// Builds the plan for these input extents and the memory that it needs, so that run() with
-  /// them allocates nothing.
+  /// them allocates nothing, unless plan_info() has "reference" steps: those may.
   [[nodiscard]] Status prepare(std::span<const Shape> input_shapes);
 
-  /// Output extents for prepared input extents. Fails for a plan that is not static.
-  [[nodiscard]] Result<std::vector<Shape>> output_shapes(std::span<const Shape> input_shapes);
+  /// Types and extents of the outputs for these input extents, in the order of Model::outputs().
+  /// Fails for a plan that is not static, and for a model that declares other ones.
+  [[nodiscard]] Result<std::vector<PortInfo>> output_ports(std::span<const Shape> input_shapes);
 
   /// Runs on inputs in ONNX's order (NCHW), in the order of Model::inputs(). `outputs` have the
-  /// types and shapes of output_shapes() and memory of the caller's. Prepares first if these
-  /// extents are new. Bit-equal for every thread count, and for each sample in every batch.
+  /// types and shapes of output_ports() and memory of the caller's, which overlaps neither the
+  /// inputs nor another output. Prepares first if these extents are new. Bit-equal for every thread
+  /// count, and for each sample in every batch.
   [[nodiscard]] Status run(std::span<const TensorView> inputs,
                            std::span<const MutableTensorView> outputs);
 
@@ -127,6 +132,11 @@ class Session {
   [[nodiscard]] Result<std::vector<Tensor>> run_allocating(std::span<const TensorView> inputs);
 
   [[nodiscard]] Result<PlanInfo> plan_info(std::span<const Shape> input_shapes);
+
+  /// Most plans that are held; one more drops the least recently used. Above the batch sizes that a
+  /// server meets, below what streams of images of any size would pile up.
+  static constexpr std::size_t kPlansMax = 256;
+  [[nodiscard]] std::size_t plan_count() const;
 
   struct Impl;
 

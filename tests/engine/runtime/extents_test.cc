@@ -86,5 +86,25 @@ TEST(Extents, StatisticsThatFollowTheBatch) {
   expect_every_batch_right(builder.graph, 3);
 }
 
+TEST(Extents, PlansAreCapped) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {-1, 2});
+  builder.output(builder.node("y", "Relu", {x}));
+  auto session = make_session(make_model(std::move(builder.graph)));
+  const auto most = static_cast<std::int64_t>(Session::kPlansMax);
+  const auto prepare = [&](std::int64_t batch) {
+    EXPECT_TRUE(session->prepare(std::vector<Shape>{{batch, 2}}).ok());
+  };
+  for (std::int64_t batch = 1; batch <= most + 20; ++batch) {
+    prepare(batch);
+    prepare(1);  // the most recently used one stays
+  }
+  EXPECT_EQ(session->plan_count(), Session::kPlansMax);
+  for (const std::int64_t batch : {std::int64_t{1}, std::int64_t{2}, most + 20}) {
+    const Tensor input = random_tensor({batch, 2}, 1, 0.5F, 1.0F);
+    EXPECT_TRUE(same_bytes(run_session(*session, {input})[0], input));
+  }
+}
+
 }  // namespace
 }  // namespace lode::engine

@@ -143,7 +143,7 @@ TEST(Session, ShapesThatDependOnDataRunByReference) {
   ASSERT_TRUE(info.ok()) << info.error().message;
   EXPECT_FALSE(info->is_static);
   EXPECT_EQ(info->data_dependent_nodes, std::vector<std::string>{"y"});
-  const auto unknown = session->output_shapes(shapes);
+  const auto unknown = session->output_ports(shapes);
   ASSERT_FALSE(unknown.ok());
   EXPECT_THAT(unknown.error().message, HasSubstr("'y'"));
 
