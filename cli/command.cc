@@ -11,6 +11,7 @@
 #include "base/knobs.h"
 #include "base/provenance.h"
 #include "base/units.h"
+#include "cli/arguments.h"
 
 namespace lode::cli {
 namespace {
@@ -39,14 +40,16 @@ int exit_code(ErrorKind kind) {
 }
 
 /// Prints CLI11's help or its error: help to stdout with exit code 0, an error as one line.
-int finish_parse(const CLI::App& app, const CLI::ParseError& error) {
+int finish_parse(const CLI::App& app, const Invocation& invocation, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) {
     // Help of the innermost command that was named; CLI::Success also covers --version.
     const bool version = error.get_name() == "CallForVersion";
     const Status printed = print(version ? fmt::format("{}\n", error.what()) : app.help());
     return printed.ok() ? kExitValid : kExitRuntimeError;
   }
-  note(fmt::format("lode: {} (see lode --help, lode COMMAND --help)", error.what()));
+  const std::string unknown = describe_unknown_option(app, invocation.arguments);
+  note(fmt::format("lode: {} (see lode --help, lode COMMAND --help)",
+                   unknown.empty() ? error.what() : unknown));
   return kExitUsage;
 }
 
@@ -118,10 +121,15 @@ int run_command_line(int argc, const char* const* argv) {
   add_model_commands(app, invocation);
   add_check_command(app, invocation);
   try {
+    const Status checked = check_arguments(app, invocation.arguments);
+    if (!checked.ok()) {
+      note(fmt::format("lode: {}", checked.error().message));
+      return kExitUsage;
+    }
     app.parse(argc, argv);
     return run_action(invocation);
   } catch (const CLI::ParseError& error) {
-    return finish_parse(app, error);
+    return finish_parse(app, invocation, error);
   } catch (const std::bad_alloc&) {
     note("lode: out of memory; use a smaller batch, fewer instances or a smaller dataset");
   } catch (const std::exception& error) {

@@ -302,7 +302,7 @@ constexpr KeySpec kRuleKeys[] = {
 // How it is drawn and kept.
 constexpr KeySpec kDrawKeys[] = {
     {.name = "performance_samples", .type = ValueType::kCount,
-     .doc = "samples held in memory at once; 0: as the dataset says",
+     .doc = "samples held in memory at once; 0: all, at most 1024",
      .set = set_count<&Settings::performance_sample_count, 0, kMostQueries>,
      .text = count_text<&Settings::performance_sample_count>},
     {.name = "seed", .type = ValueType::kCount,
@@ -341,20 +341,24 @@ std::vector<KeySpec> join_keys() {
   return keys;
 }
 
-/// Levenshtein distance.
+/// Optimal string alignment: insertions, deletions, replacements and swaps of neighbours.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> before_last(b.size() + 1);
+  std::vector<std::size_t> last(b.size() + 1);
   std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
+  std::iota(last.begin(), last.end(), std::size_t{0});
   for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+      const std::size_t replaced = last[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
+      row[j] = std::min({replaced, last[j] + 1, row[j - 1] + 1});
+      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped) row[j] = std::min(row[j], before_last[j - 2] + 1);
     }
+    std::swap(before_last, last);
+    std::swap(last, row);
   }
-  return row[b.size()];
+  return last[b.size()];
 }
 
 template <typename T>

@@ -74,6 +74,10 @@ Status add_file(Collector& collector, const ConfigSources& sources) {
   if (sources.file.has_value()) {
     Result<std::string> text = read_file(*sources.file);
     if (!text.ok()) return Error{ErrorKind::kUsage, text.error().message};
+    if (text->starts_with("\x89HDF")) {
+      return usage_error("'{}' is an HDF5 file and no configuration; give it with --dataset",
+                         sources.file->string());
+    }
     LODE_CHECK_OK(add_yaml(collector, *text, sources.file->string(), Origin::kFile, ""));
   }
   for (const NamedValue& stored : sources.stored) {

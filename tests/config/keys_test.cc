@@ -83,6 +83,9 @@ TEST(Keys, NearestIsNearAndOnlyThen) {
   EXPECT_EQ(nearest_key("min_durration"), "min_duration");
   EXPECT_EQ(nearest_key("thread"), "threads");
   EXPECT_EQ(nearest_key("zzzzzz"), "");
+  // One swap is nearer than two replacements.
+  EXPECT_EQ(nearest_key("modle"), "model");
+  EXPECT_EQ(nearest_key("moed"), "mode");
   EXPECT_EQ(nearest_key(std::string(100'000, 'a')), "");
 }
 

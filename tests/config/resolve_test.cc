@@ -288,6 +288,7 @@ TEST_F(ResolveTest, MissingFileIsAUsageErrorWithItsName) {
   ConfigSources sources;
   sources.file = "no/such.yaml";
   EXPECT_THAT(error_of(sources), HasSubstr("no/such.yaml"));
+  EXPECT_THAT(error_of(with_file("\x89HDF\r\n\x1a\n")), HasSubstr("give it with --dataset"));
 }
 
 TEST_F(ResolveTest, PathsBecomeAbsolute) {
