@@ -138,6 +138,7 @@ Result<Measurement> TestRun::run() {
 TestPlan TestRun::make_plan() const {
   TestPlan plan;
   plan.wants_outputs = static_cast<bool>(hooks_.outputs);
+  plan.closed_loop = policy_.is_closed_loop();
   const std::optional<std::uint64_t> fixed = policy_.samples_per_query(settings_);
   if (is_performance()) {
     const std::uint64_t in_flight = sut_.samples_in_flight();

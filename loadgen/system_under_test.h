@@ -43,6 +43,9 @@ struct TestPlan {
   /// is not: expect_query() tells it.
   std::vector<std::uint64_t> query_sizes;
   bool wants_outputs = false;  ///< accuracy mode: responses carry `data`
+  /// Each query is issued when the one before it is answered: the issuing thread has nothing else
+  /// to do meanwhile, and issue() may keep it.
+  bool closed_loop = false;
 };
 
 /// Answers queries. Life of a test: start, issue..., flush, stop. start() and stop() are outside

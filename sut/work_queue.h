@@ -35,12 +35,13 @@ class WorkQueue {
   std::size_t pull(std::span<T> batch) {
     std::unique_lock lock(mutex_);
     wake_.wait(lock, [this] { return size_ > 0 || is_closed_; });
-    if (is_closed_) return 0;
-    const std::size_t count = std::min(size_, batch.size());
-    for (std::size_t i = 0; i < count; ++i) batch[i] = ring_[(begin_ + i) % ring_.size()];
-    begin_ = (begin_ + count) % ring_.size();
-    size_ -= count;
-    return count;
+    return take(batch);
+  }
+
+  /// The same without waiting: 0 if there are none.
+  std::size_t try_pull(std::span<T> batch) {
+    const std::lock_guard lock(mutex_);
+    return take(batch);
   }
 
   /// Drops what is left and ends every pull().
@@ -67,6 +68,15 @@ class WorkQueue {
   }
 
  private:
+  std::size_t take(std::span<T> batch) {
+    if (is_closed_) return 0;
+    const std::size_t count = std::min(size_, batch.size());
+    for (std::size_t i = 0; i < count; ++i) batch[i] = ring_[(begin_ + i) % ring_.size()];
+    if (count > 0) begin_ = (begin_ + count) % ring_.size();
+    size_ -= count;
+    return count;
+  }
+
   void make_room(std::size_t items) {
     if (items <= ring_.size()) return;
     std::vector<T> larger(std::max(items, 2 * ring_.size()));

@@ -37,6 +37,17 @@ TEST(WorkQueue, GoesRoundAndGrows) {
   EXPECT_THAT(pull(queue, 9), ElementsAre(4, 5, 6, 7, 8, 9));
 }
 
+TEST(WorkQueue, TryPullDoesNotWait) {
+  WorkQueue<int> queue;
+  std::vector<int> batch(2);
+  EXPECT_EQ(queue.try_pull(batch), 0U);
+  queue.push(std::vector{1, 2, 3});
+  EXPECT_EQ(queue.try_pull(batch), 2U);
+  EXPECT_THAT(batch, ElementsAre(1, 2));
+  queue.close();
+  EXPECT_EQ(queue.try_pull(batch), 0U);
+}
+
 TEST(WorkQueue, CloseDropsAndOpenServesAgain) {
   WorkQueue<int> queue;
   queue.push(std::vector{1, 2});
