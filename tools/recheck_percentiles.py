@@ -5,8 +5,9 @@
 
 Reads samples.h5 (times in integer ns) and result.json, shares no code with the product, and works
 in integers: a percentile is sorted[floor(n*p)], with p as a ratio of integers; a mean is the sum
-over n, rounded half up. Rates are compared as exact ratios, to the last bits of a double. Prints
-every figure that it checked; exits 1 and names each field that differs.
+over n, rounded half up. Rates are compared as exact ratios, to the last bits of a double. What the
+record says twice (shares and counts, verdict and reasons) has to agree. Prints every figure that it
+checked; exits 1 and names each field that differs, or the file that cannot be read.
 
 Needs h5py and numpy (Debian: python3-h5py).
 """
@@ -20,8 +21,8 @@ import numpy as np
 
 # Percentile name -> p in thousandths.
 PERCENTILES = {"p50": 500, "p90": 900, "p95": 950, "p97": 970, "p99": 990, "p99_9": 999}
-HEADLINES = {"single-stream": "p90_latency", "multi-stream": "p99_latency",
-             "offline": "throughput"}
+HEADLINES = {"single-stream": ("p90_latency", "ns"), "multi-stream": ("p99_latency", "ns"),
+             "offline": ("throughput", "samples/s")}
 NEVER = -1
 
 
@@ -101,17 +102,59 @@ def check_samples(check, queries, samples):
                 bool(np.array_equal(last, completed)), True)
 
 
-def check_run(folder):
-    check = Check(str(folder))
+def check_accuracy(check, record):
+    """Shares are counts over samples, and every completed sample was scored."""
+    accuracy = record["accuracy"]
+    check.equal("accuracy (mode)", accuracy is not None, record["mode"] == "accuracy")
+    if accuracy is None:
+        return
+    check.equal("accuracy.samples", accuracy["samples"], record["metrics"]["samples"])
+    for name in ("top1", "top5"):
+        exact = fractions.Fraction(accuracy[f"{name}_correct"], max(accuracy["samples"], 1))
+        check.close(f"accuracy.{name}", accuracy[name], exact)
+    check.equal("accuracy.top1_correct <= top5_correct <= samples",
+                0 <= accuracy["top1_correct"] <= accuracy["top5_correct"] <= accuracy["samples"],
+                True)
+
+
+def check_headline(check, record, latencies, rate):
+    headline = record["metrics"]["headline"]
+    name, unit = HEADLINES.get(record["scenario"], (None, None))
+    check.equal("headline.name", headline["name"], name)
+    check.equal("headline.unit", headline["unit"], unit)
+    if unit == "ns":
+        figures = distribution(latencies) or {}
+        check.equal("headline.value", headline["value"], figures.get(name.removesuffix("_latency")))
+    elif record["metrics"]["samples"] == 0:
+        check.equal("headline.value", headline["value"], None)
+    else:
+        check.close("headline.value", headline["value"], rate)
+
+
+def read_run(folder):
+    """The record, the columns of both groups, and the id in samples.h5."""
     record = json.loads((folder / "result.json").read_text())
     with h5py.File(folder / "samples.h5", "r") as file:
         queries = [file[f"queries/{name}"][:] for name in
                    ("scheduled_ns", "issued_ns", "completed_ns")]
         samples = [file[f"samples/{name}"][:] for name in ("index", "query", "completed_ns")]
-        check.equal("samples.h5: run", file.attrs["run"] if isinstance(file.attrs["run"], str)
-                    else file.attrs["run"].decode(), record["id"])
+        run = file.attrs["run"]
+    return record, queries, samples, run if isinstance(run, str) else run.decode()
+
+
+def check_run(folder):
+    check = Check(str(folder))
+    record, queries, samples, run = read_run(folder)
+    check.equal("samples.h5: run", run, record["id"])
     scheduled, issued, completed = queries
     check_samples(check, queries, samples)
+    if record["dataset"] is not None:
+        index = samples[0]
+        inside = (index >= 0) & (index < record["dataset"]["samples"])
+        check.equal("samples.h5: index within the dataset", bool(inside.all()), True)
+    verdict = record["verdict"]
+    check.equal("verdict.valid", verdict["valid"], not verdict["reasons"])
+    check_accuracy(check, record)
     metrics = record["metrics"]
 
     answered = completed != NEVER
@@ -129,15 +172,7 @@ def check_run(folder):
     check.equal("duration_ns", metrics["duration_ns"], duration)
     check.close("throughput_samples_per_s", metrics["throughput_samples_per_s"], rate)
 
-    headline = metrics["headline"]
-    check.equal("headline.name", headline["name"], HEADLINES.get(record["scenario"]))
-    if headline["name"] == "throughput":
-        check.close("headline.value", headline["value"], rate)
-    else:
-        latencies = distribution((completed - scheduled)[answered])
-        name = headline["name"].removesuffix("_latency")
-        check.close("headline.value", headline["value"],
-                    fractions.Fraction(latencies.get(name, 0) if latencies else 0))
+    check_headline(check, record, (completed - scheduled)[answered], rate)
     return check
 
 
@@ -147,7 +182,12 @@ def main(arguments):
         return 0 if arguments else 2
     failed = 0
     for argument in arguments:
-        check = check_run(pathlib.Path(argument))
+        try:
+            check = check_run(pathlib.Path(argument))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            failed += 1
+            print(f"{argument}: cannot be checked: {' '.join(str(error).split())}")
+            continue
         if check.wrong:
             failed += 1
             print(f"{check.name}: {len(check.wrong)} of {check.checked} figures are WRONG: "

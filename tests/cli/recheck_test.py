@@ -14,7 +14,8 @@ import subprocess
 import sys
 import tempfile
 
-RECHECK = pathlib.Path(__file__).resolve().parents[2] / "tools/recheck_percentiles.py"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+RECHECK = ROOT / "tools/recheck_percentiles.py"
 RUNS = {
     "single-stream": ["--sut", "null", "--max-queries", "1000"],
     "multi-stream": ["--sut", "delay", "--delay", "uniform:100us,300us", "--instances", "4"],
@@ -64,6 +65,59 @@ def plant(record, path):
     return wrong
 
 
+def plant_in(folder, scratch, change):
+    """A copy of a run directory whose record or samples.h5 `change` spoils."""
+    copied = scratch / "planted"
+    shutil.rmtree(copied, ignore_errors=True)
+    shutil.copytree(folder, copied)
+    record = json.loads((copied / "result.json").read_text())
+    change(record, copied)
+    (copied / "result.json").write_text(json.dumps(record))
+    return copied
+
+
+def contradictions():
+    """(field that has to be named, change) of what no single figure shows."""
+    def flip(record, _):
+        record["verdict"]["valid"] = not record["verdict"]["valid"]
+
+    def unit(record, _):
+        record["metrics"]["headline"]["unit"] = "queries/s"
+
+    def samples_of_another(record, copied):
+        import h5py
+        with h5py.File(copied / "samples.h5", "r+") as file:
+            file.attrs["run"] = "another"
+
+    def missing(record, copied):
+        (copied / "samples.h5").unlink()
+
+    return [("verdict.valid", flip), ("headline.unit", unit),
+            ("samples.h5: run", samples_of_another), ("cannot be checked", missing)]
+
+
+def accuracy_contradictions():
+    def at(name, value):
+        def change(record, _):
+            record["accuracy"][name] = value
+        return change
+
+    def dataset(record, _):
+        record["dataset"]["samples"] = 63
+
+    return [("accuracy.top1", at("top1", 0.5)), ("accuracy.top1", at("top1_correct", 1)),
+            ("accuracy.top5", at("top5", 0.25)), ("accuracy.samples", at("samples", 65)),
+            ("samples.h5: index within the dataset", dataset)]
+
+
+def find_planted(folder, scratch, quick_recheck, changes):
+    for field, change in changes:
+        code, output = quick_recheck(plant_in(folder, scratch, change))
+        assert code == 1, f"{folder.name}: {field} planted wrong was not found"
+        assert field in output.splitlines()[-1], output
+    return len(changes)
+
+
 def main(lode):
     try:
         import h5py  # noqa: F401
@@ -92,8 +146,20 @@ def main(lode):
             assert field in output.splitlines()[-1], output
             planted += 1
         assert recheck(scratch / "planted")[0] == 1
+        planted += find_planted(folder, scratch, quick_recheck, contradictions())
+    folder = scratch / "accuracy"
+    subprocess.run([lode, "dataset", "synth", "--samples", "64", "--seed", "3", "--output",
+                    str(scratch / "data.h5")], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([lode, "run", "--model", str(ROOT / "models/embedded/synth10.onnx"), "--dataset",
+                    str(scratch / "data.h5"), "--mode", "accuracy", "--output", str(folder)],
+                   stdout=subprocess.DEVNULL, check=True)
+    code, output = recheck(folder)
+    assert code == 0, output
+    planted += find_planted(folder, scratch, quick_recheck, accuracy_contradictions())
+    code, output = recheck(scratch / "nothing")
+    assert code == 1 and "cannot be checked" in output and "Traceback" not in output, output
     shutil.rmtree(scratch)
-    print(f"{len(RUNS)} runs right, {planted} planted figures found")
+    print(f"{len(RUNS) + 1} runs right, {planted} planted figures found")
     return 0
 
 
