@@ -93,7 +93,11 @@ Status write_in_place(const fs::path& path, std::string_view content) {
 }
 
 bool is_running(pid_t pid) {
-  return ::kill(pid, 0) == 0 || errno != ESRCH;
+  if (::kill(pid, 0) != 0) return errno != ESRCH;
+  // A killed process that its parent has not asked about yet is in the list still, as a zombie.
+  const auto stat = read_file(fmt::format("/proc/{}/stat", pid));
+  const std::size_t name_end = stat.ok() ? stat->rfind(") ") : std::string::npos;
+  return name_end == std::string::npos || stat->substr(name_end + 2, 1) != "Z";
 }
 
 /// Removes the siblings ("PREFIXpid") in `folder` of processes that are no more. Nobody else can

@@ -205,13 +205,19 @@ TEST_F(FileTest, AtomicWriteGoesIntoPipesAndLinks) {
 TEST_F(FileTest, TemporariesOfKilledProcessesAreSwept) {
   const pid_t child = ::fork();
   if (child == 0) ::_exit(0);
-  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  // Ended, and in the list of processes until somebody asks: a zombie.
+  siginfo_t ended = {};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
   const std::string dead = std::to_string(child);
   fs::create_directories(folder_ / (".run.tmp-" + dead) / "deep");
   // Those of other targets, of the living, and of nobody stay.
   const std::vector<std::string> others = {".runs.tmp-" + dead, ".run.tmp-1",
                                            ".run.tmp-" + dead + "x", ".run.tmp-"};
   for (const std::string& name : others) std::ofstream(folder_ / name) << "x";
+  { EXPECT_TRUE(PendingDirectory::create(folder_ / "run").ok()); }
+  EXPECT_FALSE(fs::exists(folder_ / (".run.tmp-" + dead)));
+  fs::create_directories(folder_ / (".run.tmp-" + dead) / "deep");
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
   { EXPECT_TRUE(PendingDirectory::create(folder_ / "run").ok()); }
   EXPECT_FALSE(fs::exists(folder_ / (".run.tmp-" + dead)));
   EXPECT_EQ(entries(), others.size());
