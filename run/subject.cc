@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "datasets/dataset.h"
 #include "run/index_library.h"
+#include "run/scorer.h"
 #include "sut/sut_list.h"
 
 namespace lode::run {
@@ -26,7 +27,14 @@ Result<std::uint64_t> file_bytes(const std::filesystem::path& path) {
   return static_cast<std::uint64_t>(bytes);
 }
 
-Status open_samples(const ResolvedConfig& config, Subject& subject) {
+/// Classes that the model declares; -1 if it leaves them open until it runs.
+std::int64_t declared_classes(const engine::Model& model) {
+  if (model.outputs().size() != 1) return -1;
+  const Shape& shape = model.outputs().front().shape;
+  return shape.rank() >= 2 ? shape[1] : -1;
+}
+
+Status open_samples(const ResolvedConfig& config, const engine::Model* model, Subject& subject) {
   const RunConfig& values = config.values;
   const std::uint64_t at_once = values.settings.performance_sample_count;
   if (values.dataset.empty()) {
@@ -42,6 +50,11 @@ Status open_samples(const ResolvedConfig& config, Subject& subject) {
         "dataset '{}' has no labels, and accuracy mode needs them; import it with "
         "--labels",
         values.dataset.string());
+  }
+  const std::int64_t classes = scored && model != nullptr ? declared_classes(*model) : -1;
+  if (classes >= 0) {
+    const Status fit = check_labels(*subject.library, classes);
+    if (!fit.ok()) return fit.error().within(values.dataset.string());
   }
   LODE_TRY(std::string digest, sha256_file(values.dataset));
   subject.dataset = record::DatasetInfo{values.dataset.string(), std::move(digest), samples};
@@ -81,16 +94,23 @@ Status load_model(const ResolvedConfig& config, Subject& subject, sut::SutReques
 }
 
 /// With a processor to spare, waiting for an answer by spinning spares the next query the time that
-/// waking a thread takes; without one it would take that processor from the engine.
+/// waking a thread takes; without one it would take that processor from the system under test.
 std::unique_ptr<Clock> make_clock(const RunConfig& values) {
   constexpr std::int64_t kSpinNs = 20'000'000;
-  const std::uint64_t workers =
-      values.sut == SutKind::kEngine ? values.instances * values.threads : 0;
-  const bool has_spare = workers < std::max(1U, std::thread::hardware_concurrency());
-  return std::make_unique<RealClock>(has_spare ? kSpinNs : 0);
+  return std::make_unique<RealClock>(has_spare_processor(values, read_system_info()) ? kSpinNs : 0);
 }
 
 }  // namespace
+
+bool has_spare_processor(const RunConfig& values, const SystemInfo& system) {
+  std::uint64_t workers = 0;
+  if (values.sut == SutKind::kEngine) workers = values.instances * values.threads;
+  if (values.sut == SutKind::kDelay) workers = values.instances;
+  double processors = static_cast<double>(system.affinity.size());
+  if (system.affinity.empty()) processors = std::max(1U, std::thread::hardware_concurrency());
+  processors = std::min(processors, system.cgroup_cpus.value_or(processors));
+  return static_cast<double>(workers) + 1.0 <= processors;
+}
 
 Result<Subject> open_subject(const ResolvedConfig& config) {
   const RunConfig& values = config.values;
@@ -101,10 +121,8 @@ Result<Subject> open_subject(const ResolvedConfig& config) {
   request.name = sut_name(values.sut);
   if (values.sut == SutKind::kEngine) {
     LODE_CHECK_OK(load_model(config, subject, request));
-  } else if (!values.model.empty()) {
-    log(LogLevel::kWarn, "model '{}' is not used by sut {}", values.model.string(), request.name);
   }
-  LODE_CHECK_OK(open_samples(config, subject));
+  LODE_CHECK_OK(open_samples(config, request.model.get(), subject));
   request.threads = static_cast<int>(values.threads);
   request.instances = static_cast<int>(values.instances);
   request.batch = values.batch;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/clock.h"
+#include "base/system_info.h"
 #include "config/run_config.h"
 #include "datasets/sample_library.h"
 #include "loadgen/system_under_test.h"
@@ -23,5 +24,9 @@ struct Subject {
 
 /// Opens and checks everything that `config` names. Errors name the file or the key.
 [[nodiscard]] Result<Subject> open_subject(const config::ResolvedConfig& config);
+
+/// Whether a processor of those that this process may use is left over by the threads of the system
+/// under test. Affinity and the control group's quota count.
+[[nodiscard]] bool has_spare_processor(const config::RunConfig& values, const SystemInfo& system);
 
 }  // namespace lode::run
