@@ -32,7 +32,8 @@ struct LiveStatus {
 };
 
 /// Called with each sample's output in accuracy mode, from the SUT's threads, one call at a time.
-using OutputSink = std::function<void(SampleIndex index, std::span<const std::byte> output)>;
+/// An error ends the test as a failure of the SUT would.
+using OutputSink = std::function<Status(SampleIndex index, std::span<const std::byte> output)>;
 
 struct TestHooks {
   const std::atomic<bool>* interrupted = nullptr;  ///< set: stop, and mark the record

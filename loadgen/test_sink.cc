@@ -34,7 +34,8 @@ void TestSink::complete(std::span<const QuerySampleResponse> responses) {
 
 void TestSink::deliver(const QuerySampleResponse& response) {
   const std::lock_guard lock(output_mutex_);
-  outputs_(recorder_.sample(response.id).index, response.data);
+  const Status taken = outputs_(recorder_.sample(response.id).index, response.data);
+  if (!taken.ok()) fail(taken.error());
 }
 
 void TestSink::fail(const Error& error) {

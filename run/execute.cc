@@ -126,7 +126,7 @@ Result<RunOutcome> execute(const ResolvedConfig& config, std::string_view comman
   if (values.settings.mode == loadgen::Mode::kAccuracy) {
     scorer.emplace(*subject.library);
     test_hooks.outputs = [&scorer](SampleIndex index, std::span<const std::byte> output) {
-      scorer->add(index, output);
+      return scorer->add(index, output);
     };
   }
   LODE_TRY(record::Measurement measurement,

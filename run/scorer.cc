@@ -5,15 +5,35 @@
 #include <cstring>
 
 namespace lode::run {
+namespace {
+
+Error label_out_of_range(SampleIndex index, std::int64_t label, std::int64_t classes) {
+  return runtime_error(
+      "sample {}: label {} is not one of the model's {} classes; the dataset does not fit the "
+      "model",
+      index, label, classes);
+}
+
+}  // namespace
 
 Scorer::Scorer(const SampleLibrary& library)
     : library_(library), seen_(library.total_sample_count(), false) {}
 
-void Scorer::add(SampleIndex index, std::span<const std::byte> output) {
-  if (error_.has_value() || seen_[index]) return;
+Status Scorer::add(SampleIndex index, std::span<const std::byte> output) {
+  if (error_.has_value()) return *error_;
+  if (seen_[index]) return {};
   seen_[index] = true;
   const Status status = score(index, output);
   if (!status.ok()) error_ = status.error();
+  return status;
+}
+
+Status check_labels(const SampleLibrary& library, std::int64_t classes) {
+  for (SampleIndex index = 0; index < library.total_sample_count(); ++index) {
+    const std::int64_t label = library.label(index);
+    if (label < 0 || label >= classes) return label_out_of_range(index, label, classes);
+  }
+  return {};
 }
 
 Status Scorer::score(SampleIndex index, std::span<const std::byte> output) {
@@ -26,10 +46,7 @@ Status Scorer::score(SampleIndex index, std::span<const std::byte> output) {
   std::memcpy(scores_.data(), output.data(), output.size());
   const std::int64_t label = library_.label(index);
   if (label < 0 || label >= static_cast<std::int64_t>(scores_.size())) {
-    return runtime_error(
-        "sample {}: label {} is not one of the model's {} classes; the dataset does not fit the "
-        "model",
-        index, label, scores_.size());
+    return label_out_of_range(index, label, static_cast<std::int64_t>(scores_.size()));
   }
   if (std::any_of(scores_.begin(), scores_.end(), [](float score) { return std::isnan(score); })) {
     return runtime_error("sample {}: the output holds a NaN; it cannot be scored", index);

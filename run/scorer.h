@@ -21,8 +21,8 @@ class Scorer {
   explicit Scorer(const SampleLibrary& library);
 
   /// `output`: the class scores as native f32. A second answer to a sample is not counted. Keeps
-  /// the first error, after which nothing is scored. One call at a time.
-  void add(SampleIndex index, std::span<const std::byte> output);
+  /// the first error, after which nothing is scored, and returns it. One call at a time.
+  Status add(SampleIndex index, std::span<const std::byte> output);
 
   /// What was scored so far; fails with the first output that could not be scored.
   [[nodiscard]] Result<record::Accuracy> result() const;
@@ -36,5 +36,8 @@ class Scorer {
   record::Accuracy accuracy_;
   std::optional<Error> error_;
 };
+
+/// An error that names the first sample whose label is not in [0, classes).
+[[nodiscard]] Status check_labels(const SampleLibrary& library, std::int64_t classes);
 
 }  // namespace lode::run

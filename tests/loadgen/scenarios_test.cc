@@ -315,6 +315,25 @@ TEST_F(Scenarios, OfflineTimeoutCountsFromTheLastAnswer) {
   EXPECT_TRUE(measure(settings).verdict.valid);
 }
 
+TEST_F(Scenarios, AnOutputThatIsRefusedEndsTheTest) {
+  for (const Scenario scenario : {Scenario::kSingleStream, Scenario::kMultiStream}) {
+    std::size_t seen = 0;
+    TestHooks scoring;
+    scoring.outputs = [&](SampleIndex index, std::span<const std::byte>) -> Status {
+      if (++seen < 10) return {};
+      return runtime_error("sample {} cannot be scored", index);
+    };
+    FakeLibrary small(500, 128);
+    SimulatedSut fresh(clock);
+    Settings settings = settings_for(scenario);
+    settings.mode = Mode::kAccuracy;
+    auto result = run_test(fresh, small, settings, clock, scoring);
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    EXPECT_FALSE(result->verdict.valid);
+    EXPECT_LT(seen, 30U) << scenario_name(scenario);
+  }
+}
+
 TEST_F(Scenarios, AccuracyVisitsEverySampleOnceSetBySet) {
   for (const Scenario scenario :
        {Scenario::kSingleStream, Scenario::kMultiStream, Scenario::kOffline}) {
@@ -324,6 +343,7 @@ TEST_F(Scenarios, AccuracyVisitsEverySampleOnceSetBySet) {
     scoring.outputs = [&](SampleIndex index, std::span<const std::byte>) {
       EXPECT_TRUE(small.is_loaded(index));
       seen.push_back(index);
+      return Status{};
     };
     SimulatedSut fresh(clock);
     Settings settings = settings_for(scenario);

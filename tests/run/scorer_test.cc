@@ -32,7 +32,7 @@ class Labels final : public SampleLibrary {
 };
 
 void add(Scorer& scorer, SampleIndex index, const std::vector<float>& scores) {
-  scorer.add(index, std::as_bytes(std::span(scores)));
+  (void)scorer.add(index, std::as_bytes(std::span(scores)));
 }
 
 TEST(Scorer, CountsTop1AndTop5) {
@@ -102,7 +102,7 @@ TEST(Scorer, WhatCannotBeScoredIsAnErrorThatNamesTheSample) {
   for (const std::size_t bytes : {0U, 7U}) {
     Scorer scorer(labels);
     const std::vector<std::byte> odd(bytes);
-    scorer.add(0, odd);
+    EXPECT_FALSE(scorer.add(0, odd).ok()) << "so that the run can end at once";
     EXPECT_THAT(scorer.result().error().message, HasSubstr("is not a list of f32"));
   }
 }
@@ -113,8 +113,15 @@ TEST(Scorer, BytesNeedNotBeAligned) {
   const float scores[] = {0.0F, 1.0F};
   std::vector<std::byte> bytes(1 + sizeof(scores));
   std::memcpy(bytes.data() + 1, scores, sizeof(scores));
-  scorer.add(0, std::span<const std::byte>(bytes).subspan(1));
+  EXPECT_TRUE(scorer.add(0, std::span<const std::byte>(bytes).subspan(1)).ok());
   EXPECT_EQ(scorer.result()->top1_correct, 1U);
+}
+
+TEST(Scorer, LabelsAreCheckedAgainstTheClassesBeforeTheRun) {
+  EXPECT_TRUE(check_labels(Labels({0, 4, 2}), 5).ok());
+  EXPECT_THAT(check_labels(Labels({0, 5, 7}), 5).error().message,
+              HasSubstr("sample 1: label 5 is not one of the model's 5 classes"));
+  EXPECT_FALSE(check_labels(Labels({0, -1}), 5).ok());
 }
 
 }  // namespace
