@@ -19,6 +19,12 @@ bool fits(const Shape& wanted, const Shape& given) {
                     [](std::int64_t want, std::int64_t have) { return want < 0 || want == have; });
 }
 
+/// Scores are read as f32 [rows,classes]; further extents of 1 change nothing.
+bool are_scores(DType dtype, const Shape& shape, std::int64_t rows) {
+  return dtype == DType::kF32 && shape.rank() >= 2 && shape[0] == rows &&
+         std::all_of(shape.begin() + 2, shape.end(), [](std::int64_t n) { return n == 1; });
+}
+
 }  // namespace
 
 Result<std::unique_ptr<loadgen::SystemUnderTest>> EngineSut::create(const SutRequest& request,
@@ -98,6 +104,12 @@ Status EngineSut::start(const loadgen::TestPlan& plan, loadgen::CompletionSink& 
   sink_ = &sink;
   wants_outputs_ = plan.wants_outputs;
   failed_.store(false);
+  if (wants_outputs_ && model_->outputs().size() != 1) {
+    return usage_error(
+        "the model has {} outputs; accuracy is that of models with one, f32 "
+        "[samples,classes]",
+        model_->outputs().size());
+  }
   LODE_CHECK_OK(prepare_query(plan.samples_per_query_max));
   for (const std::uint64_t samples : plan.query_sizes) LODE_CHECK_OK(prepare_query(samples));
   queue_.open();
@@ -115,8 +127,12 @@ Status EngineSut::expect_query(std::uint64_t samples) {
 
 Status EngineSut::prepare_query(std::uint64_t samples) {
   for (Instance& instance : instances_) {
-    if (samples >= batch_) LODE_CHECK_OK(prepare_batch(instance, batch_));
-    if (samples % batch_ != 0) LODE_CHECK_OK(prepare_batch(instance, samples % batch_));
+    for (const std::uint64_t size : {samples >= batch_ ? batch_ : 0, samples % batch_}) {
+      if (size == 0) continue;
+      LODE_CHECK_OK(prepare_batch(instance, size));
+      const BatchPlan& plan = instance.plans[size];
+      if (plan.is_static) LODE_CHECK_OK(check_scores(plan.outputs.front(), size));
+    }
   }
   return {};
 }
@@ -136,6 +152,16 @@ Status EngineSut::prepare_batch(Instance& instance, std::uint64_t samples) {
   if (plan.is_static) LODE_CHECK_OK(point_outputs(instance, plan));
   plan.is_ready = true;
   return {};
+}
+
+Status EngineSut::check_scores(const TensorView& output, std::uint64_t samples) const {
+  const auto rows = static_cast<std::int64_t>(rows_of(samples));
+  if (!wants_outputs_ || are_scores(output.dtype, output.shape, rows)) return {};
+  return usage_error(
+      "model output '{}' is {} {} for {} samples; accuracy needs f32 [{},classes], a row of scores "
+      "for each",
+      model_->outputs().front().name, dtype_name(output.dtype), output.shape.to_string(), rows,
+      rows);
 }
 
 /// Outputs are small: every batch size has its own, so that no plan's views ever move.
@@ -214,17 +240,8 @@ TensorView EngineSut::gather(Instance& instance, const BatchPlan& plan,
 
 Status EngineSut::respond(Instance& instance, std::span<const loadgen::QuerySample> batch,
                           const TensorView& output) {
-  const auto rows = static_cast<std::int64_t>(rows_of(batch.size()));
-  std::size_t row_bytes = 0;
-  if (wants_outputs_) {
-    if (output.shape.empty() || output.shape[0] != rows) {
-      return runtime_error(
-          "model output '{}' is {} for {} samples; without a row for each there "
-          "is no answer for each",
-          model_->outputs().front().name, output.shape.to_string(), rows);
-    }
-    row_bytes = output.byte_size() / static_cast<std::size_t>(rows);
-  }
+  LODE_CHECK_OK(check_scores(output, batch.size()));
+  const std::size_t row_bytes = wants_outputs_ ? output.byte_size() / rows_of(batch.size()) : 0;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     instance.responses[i] = {batch[i].id, {output.data + i * row_bytes, row_bytes}};
   }

@@ -31,7 +31,8 @@ class EngineSut final : public loadgen::SystemUnderTest {
   [[nodiscard]] std::uint64_t samples_in_flight() const override {
     return batch_ * instances_.size();
   }
-  /// Plans every batch that the queries of `plan` come to, and starts the instances' threads.
+  /// Plans every batch that the queries of `plan` come to, and starts the instances' threads. Usage
+  /// error: outputs are wanted, and the model's is not one f32 [samples,classes].
   [[nodiscard]] Status start(const loadgen::TestPlan& plan, loadgen::CompletionSink& sink) override;
   [[nodiscard]] Status expect_query(std::uint64_t samples) override;
   void issue(std::span<const loadgen::QuerySample> query) override;
@@ -66,6 +67,8 @@ class EngineSut final : public loadgen::SystemUnderTest {
   [[nodiscard]] Status make_instances(const SutRequest& request);
   [[nodiscard]] Status prepare_query(std::uint64_t samples);
   [[nodiscard]] Status prepare_batch(Instance& instance, std::uint64_t samples);
+  /// That what the model says can be scored, if this test asks for outputs.
+  [[nodiscard]] Status check_scores(const TensorView& output, std::uint64_t samples) const;
   [[nodiscard]] Status point_outputs(Instance& instance, BatchPlan& plan);
   /// Rows of the engine's call for a batch of `samples`: a fixed batch is filled up.
   [[nodiscard]] std::uint64_t rows_of(std::uint64_t samples) const {

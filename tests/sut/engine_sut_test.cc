@@ -217,22 +217,58 @@ TEST_F(EngineSutTest, ShapesThatDependOnDataAllocateAndAnswer) {
   expect_answers(sink, 8);
 }
 
-TEST_F(EngineSutTest, OutputWithoutARowForEachSampleIsAFailure) {
+/// What start() says when outputs are asked for.
+class EngineSutOutputs : public EngineSutTest {
+ protected:
+  std::string refusal_at_start() {
+    SutRequest request;
+    request.model = load(std::move(builder.graph));
+    request.batch = 2;
+    const auto sut = make(request);
+    CollectingSink sink(clock);
+    // Without outputs any model can be timed, and what it was planned for then is looked at again.
+    EXPECT_TRUE(sut->start({2, {2}, false}, sink).ok());
+    sut->stop();
+    const Status status = sut->start({2, {2}, true}, sink);
+    sut->stop();
+    if (status.ok()) return "";
+    EXPECT_EQ(status.error().kind, ErrorKind::kUsage);
+    return status.error().message;
+  }
+
   GraphBuilder builder;
-  const engine::ValueId x = builder.input("input", {-1, 2, 4, 4});
+  engine::ValueId x = builder.input("input", {-1, 2, 4, 4});
+};
+
+TEST_F(EngineSutOutputs, WithoutARowForEachSampleAreRefused) {
   builder.output(
       builder.node("mean", "ReduceMean", {x},
                    {{"axes", std::vector<std::int64_t>{0}}, {"keepdims", std::int64_t{1}}}));
-  SutRequest request;
-  request.model = load(std::move(builder.graph));
-  request.batch = 2;
-  const auto sut = make(request);
-  CollectingSink sink(clock);
-  ASSERT_TRUE(sut->start({2, {2}, true}, sink).ok());
-  sut->issue(make_query(0, 2));
-  sut->stop();
-  ASSERT_TRUE(sink.failure());
-  EXPECT_THAT(sink.failure()->message, HasSubstr("'mean' is [1,2,4,4] for 2 samples"));
+  EXPECT_THAT(refusal_at_start(), HasSubstr("'mean' is f32 [1,2,4,4] for 2 samples"));
+}
+
+TEST_F(EngineSutOutputs, OfAnotherTypeAreRefused) {
+  const engine::ValueId flat = builder.node("flat", "Flatten", {x});
+  const engine::ValueId best = builder.node("best", "Cast", {flat}, {{"to", std::int64_t{7}}});
+  builder.editor.declare(best, DType::kI64, Shape{-1, 32}, {});
+  builder.output(best);
+  EXPECT_THAT(refusal_at_start(), HasSubstr("'best' is i64 [2,32]"));
+}
+
+TEST_F(EngineSutOutputs, OfAnotherShapeAreRefused) {
+  builder.output(builder.node("relu", "Relu", {x}));
+  EXPECT_THAT(refusal_at_start(), HasSubstr("'relu' is f32 [2,2,4,4]"));
+}
+
+TEST_F(EngineSutOutputs, MayHaveExtentsOfOneBehindTheClasses) {
+  builder.output(builder.node("pool", "GlobalAveragePool", {x}));
+  EXPECT_EQ(refusal_at_start(), "");
+}
+
+TEST_F(EngineSutOutputs, OfWhichThereAreSeveralAreRefused) {
+  builder.output(builder.node("a", "Flatten", {x}));
+  builder.output(builder.node("b", "GlobalAveragePool", {x}));
+  EXPECT_THAT(refusal_at_start(), HasSubstr("2 outputs"));
 }
 
 TEST_F(EngineSutTest, RefusesWhatDoesNotFit) {
