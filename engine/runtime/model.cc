@@ -157,7 +157,11 @@ std::size_t Model::weight_bytes() const {
 
 Result<std::vector<Shape>> Model::input_shapes(std::int64_t batch, std::int64_t image_size) const {
   if (batch < 1) return usage_error("a batch of {}: at least 1 is needed", batch);
-  if (image_size > 0 && !has_symbolic_size()) {
+  const auto has_size = [&](const PortInfo& port) {
+    return port.shape.rank() == 4 && port.shape[2] == image_size && port.shape[3] == image_size;
+  };
+  if (image_size > 0 && !has_symbolic_size() &&
+      std::none_of(impl_->inputs.begin(), impl_->inputs.end(), has_size)) {
     return usage_error("a size of {}: no input leaves height or width open", image_size);
   }
   if (impl_->inputs.size() == 1) {

@@ -64,7 +64,8 @@ class Model {
 
   /// Inputs' extents for a batch of `batch`: symbolic leading extents are set to it (a static one
   /// must equal it if the input is the only one), all other symbolic extents are an error that
-  /// names them. `image_size` > 0 sets symbolic height and width; a usage error if there are none.
+  /// names them. `image_size` > 0 sets symbolic height and width; a usage error if there are none
+  /// and no input is of this size.
   [[nodiscard]] Result<std::vector<Shape>> input_shapes(std::int64_t batch,
                                                         std::int64_t image_size = 0) const;
   /// True if an input's leading extent is symbolic: any batch can be run.

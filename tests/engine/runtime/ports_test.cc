@@ -83,6 +83,7 @@ TEST(Ports, ASizeNeedsAnOpenHeightOrWidth) {
   const auto model = make_model(std::move(builder.graph));
   EXPECT_FALSE(model->has_symbolic_size());
   EXPECT_TRUE(model->input_shapes(1).ok());
+  EXPECT_TRUE(model->input_shapes(1, 8).ok());
   const auto refused = model->input_shapes(1, 300);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().kind, ErrorKind::kUsage);
