@@ -114,8 +114,10 @@ Status EngineSut::start(const loadgen::TestPlan& plan, loadgen::CompletionSink& 
   for (const std::uint64_t samples : plan.query_sizes) LODE_CHECK_OK(prepare_query(samples));
   queue_.open();
   queue_.reserve(plan.samples_per_query_max);
-  for (Instance& instance : instances_) {
-    instance.thread = std::thread([this, &instance] { serve(instance); });
+  caller_works_ =
+      plan.closed_loop && plan.samples_per_query_max <= samples_in_flight() * kShortQueryBatches;
+  for (std::size_t i = caller_works_ ? 1 : 0; i < instances_.size(); ++i) {
+    instances_[i].thread = std::thread([this, i] { serve(instances_[i]); });
   }
   return {};
 }
@@ -177,14 +179,12 @@ Status EngineSut::point_outputs(Instance& instance, BatchPlan& plan) {
 }
 
 void EngineSut::issue(std::span<const loadgen::QuerySample> query) {
-  if (instances_.size() > 1 || query.size() > batch_ * kInlineBatchesMax) {
-    queue_.push(query);
-    return;
-  }
-  while (!query.empty()) {
-    const std::size_t count = std::min<std::size_t>(query.size(), batch_);
-    run_batch(instances_.front(), query.first(count));
-    query = query.subspan(count);
+  Instance& first = instances_.front();
+  if (caller_works_ && query.size() <= batch_) return run_batch(first, query);
+  queue_.push(query);
+  if (!caller_works_) return;
+  while (const std::size_t count = queue_.try_pull(first.batch)) {
+    run_batch(first, std::span(first.batch).first(count));
   }
 }
 

@@ -17,9 +17,9 @@
 
 namespace lode::sut {
 
-/// With one instance, a query of a few batches runs on the issuing thread, which has nothing else
-/// to do: no hand-over is measured. Otherwise batches of at most `batch` samples go to the
-/// instances' threads as they become free.
+/// Batches of at most `batch` samples go to the instances as these become free, each on a thread of
+/// its own. In a closed loop of short queries the issuing thread, which has nothing else to do, is
+/// the first instance's: no hand-over is measured, and no thread more competes for a processor.
 class EngineSut final : public loadgen::SystemUnderTest {
  public:
   /// Usage errors: the model's input does not fit the samples; a fixed batch is not `batch`.
@@ -40,9 +40,9 @@ class EngineSut final : public loadgen::SystemUnderTest {
   /// Waits for the batches in the engine; those in the queue are dropped.
   void stop() override;
 
-  /// Batches of a query that a single instance runs on the issuing thread. Longer queries do not
-  /// hold the load generator up: it has to see a time-out, or the user's wish to stop.
-  static constexpr std::uint64_t kInlineBatchesMax = 16;
+  /// Batches for each instance up to which a query counts as short: with longer ones issue() would
+  /// keep the load generator from seeing a time-out, or the user's wish to stop.
+  static constexpr std::uint64_t kShortQueryBatches = 16;
 
  private:
   /// How a batch of one size is run.
@@ -90,6 +90,7 @@ class EngineSut final : public loadgen::SystemUnderTest {
   std::int64_t image_size_ = 0;  ///< for models of symbolic height and width
   bool is_fixed_batch_ = false;
   bool wants_outputs_ = false;
+  bool caller_works_ = false;  ///< the issuing thread is the first instance's
   loadgen::CompletionSink* sink_ = nullptr;
   std::vector<Instance> instances_;
   WorkQueue<loadgen::QuerySample> queue_;

@@ -64,6 +64,7 @@ TEST_F(Scenarios, SingleStreamIssuesOnAnswerAndStopsAtMinDuration) {
     EXPECT_EQ(m.raw.sample_query[q], static_cast<std::int64_t>(q));
   }
   EXPECT_EQ(m.raw.sample_completed_ns, m.raw.completed_ns);
+  EXPECT_TRUE(sut.plan.closed_loop);
   EXPECT_EQ(m.metrics.queries, 1000U);
   EXPECT_EQ(m.metrics.duration_ns, kSecond);
   EXPECT_DOUBLE_EQ(m.metrics.throughput_samples_per_s, 1000.0);
@@ -281,6 +282,7 @@ TEST_F(Scenarios, OfflineFillsWholeBatches) {
   EXPECT_EQ(m.metrics.samples, 1152U);
   for (const std::uint64_t size : sut.warmup_sizes) EXPECT_EQ(size % 64, 0U);
   EXPECT_EQ(sut.plan.samples_per_query_max, 64U);
+  EXPECT_FALSE(sut.plan.closed_loop);
 }
 
 TEST_F(Scenarios, OfflineDoesNotWaitBeyondMaxDuration) {

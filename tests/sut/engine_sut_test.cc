@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <set>
+#include <thread>
 
 #include "tests/engine/graph_builder.h"
 #include "tests/sut/collecting_sink.h"
@@ -35,6 +36,13 @@ std::shared_ptr<const engine::Model> flat_model(std::int64_t batch = -1, Shape r
   const engine::ValueId x = builder.input("input", shape);
   builder.output(builder.node("flat", "Flatten", {builder.node("relu", "Relu", {x})}));
   return load(std::move(builder.graph));
+}
+
+loadgen::TestPlan plan_of(std::uint64_t samples, bool wants_outputs) {
+  return {.samples_per_query_max = samples,
+          .query_sizes = {samples},
+          .wants_outputs = wants_outputs,
+          .closed_loop = false};
 }
 
 class EngineSutTest : public testing::Test {
@@ -78,31 +86,79 @@ TEST_F(EngineSutTest, AnswersEachSampleInEveryShapeOfBatch) {
         request.batch = batch;
         const auto sut = make(request);
         ASSERT_NE(sut, nullptr);
-        CollectingSink sink(clock);
-        ASSERT_TRUE(sut->start({samples, {samples}, true}, sink).ok());
-        sut->issue(make_query(0, samples));
-        ASSERT_TRUE(sink.wait(samples));
-        sut->stop();
-        expect_answers(sink, samples);
-        EXPECT_GE(sink.calls(), (samples + batch - 1) / batch);
+        for (const bool closed_loop : {true, false}) {
+          CollectingSink sink(clock);
+          loadgen::TestPlan plan = plan_of(samples, true);
+          plan.closed_loop = closed_loop;
+          ASSERT_TRUE(sut->start(plan, sink).ok());
+          sut->issue(make_query(0, samples));
+          ASSERT_TRUE(sink.wait(samples));
+          sut->stop();
+          expect_answers(sink, samples);
+          EXPECT_GE(sink.calls(), (samples + batch - 1) / batch);
+        }
       }
     }
   }
 }
 
-TEST_F(EngineSutTest, LoneInstanceRunsShortQueriesOnTheCallersThread) {
+/// Where answers were given.
+class ThreadSink final : public loadgen::CompletionSink {
+ public:
+  void complete(std::span<const loadgen::QuerySampleResponse> responses) override {
+    (std::this_thread::get_id() == caller_ ? by_caller : by_others) += responses.size();
+  }
+  void fail(const Error& error) override { ADD_FAILURE() << error.message; }
+
+  std::atomic<std::uint64_t> by_caller{0};
+  std::atomic<std::uint64_t> by_others{0};
+
+ private:
+  std::thread::id caller_ = std::this_thread::get_id();
+};
+
+TEST_F(EngineSutTest, CallerWorksInAClosedLoopOfShortQueries) {
   SutRequest request;
   request.model = flat_model();
   request.batch = 2;
+  constexpr std::uint64_t kShort = 2 * EngineSut::kShortQueryBatches;
   const auto sut = make(request);
-  CollectingSink sink(clock);
-  constexpr std::uint64_t kInline = 2 * EngineSut::kInlineBatchesMax;
-  ASSERT_TRUE(sut->start({kInline, {kInline}, true}, sink).ok());
-  sut->issue(make_query(0, kInline));
-  EXPECT_THAT(sink.ids(), SizeIs(kInline));
-  ASSERT_TRUE(sut->expect_query(kInline + 1).ok());
-  sut->issue(make_query(0, kInline + 1));
-  EXPECT_TRUE(sink.wait(2 * kInline + 1));
+  {
+    ThreadSink sink;
+    ASSERT_TRUE(
+        sut->start({.samples_per_query_max = kShort, .query_sizes = {}, .closed_loop = true}, sink)
+            .ok());
+    sut->issue(make_query(0, kShort));
+    EXPECT_EQ(sink.by_caller, kShort);
+    sut->stop();
+  }
+  for (const bool closed_loop : {true, false}) {
+    ThreadSink sink;
+    const std::uint64_t samples = closed_loop ? kShort + 1 : 1;
+    ASSERT_TRUE(
+        sut->start(
+               {.samples_per_query_max = samples, .query_sizes = {}, .closed_loop = closed_loop},
+               sink)
+            .ok());
+    sut->issue(make_query(0, samples));
+    while (sink.by_others < samples) std::this_thread::yield();
+    EXPECT_EQ(sink.by_caller, 0U);
+    sut->stop();
+  }
+}
+
+TEST_F(EngineSutTest, CallerIsOneOfSeveralInstances) {
+  SutRequest request;
+  request.model = flat_model();
+  request.instances = 3;
+  const auto sut = make(request);
+  ThreadSink sink;
+  ASSERT_TRUE(
+      sut->start({.samples_per_query_max = 40, .query_sizes = {}, .closed_loop = true}, sink).ok());
+  sut->issue(make_query(0, 1));
+  EXPECT_EQ(sink.by_caller, 1U);
+  sut->issue(make_query(0, 40));
+  while (sink.by_caller + sink.by_others < 41) std::this_thread::yield();
   sut->stop();
 }
 
@@ -113,8 +169,9 @@ TEST_F(EngineSutTest, SymbolicSizeIsTheDatasets) {
   const auto sut = make(request);
   ASSERT_NE(sut, nullptr);
   CollectingSink sink(clock);
-  ASSERT_TRUE(sut->start({3, {3}, true}, sink).ok());
+  ASSERT_TRUE(sut->start(plan_of(3, true), sink).ok());
   sut->issue(make_query(0, 3));
+  ASSERT_TRUE(sink.wait(3));
   sut->stop();
   expect_answers(sink, 3);
 
@@ -131,7 +188,7 @@ TEST_F(EngineSutTest, FixedBatchIsFilledUp) {
   const auto sut = make(request);
   ASSERT_NE(sut, nullptr);
   CollectingSink sink(clock);
-  ASSERT_TRUE(sut->start({10, {10}, true}, sink).ok());
+  ASSERT_TRUE(sut->start(plan_of(10, true), sink).ok());
   sut->issue(make_query(0, 10));
   ASSERT_TRUE(sink.wait(10));
   sut->stop();
@@ -143,8 +200,9 @@ TEST_F(EngineSutTest, OutputsAreLeftOutUnlessWanted) {
   request.model = flat_model();
   const auto sut = make(request);
   CollectingSink sink(clock);
-  ASSERT_TRUE(sut->start({1, {1}, false}, sink).ok());
+  ASSERT_TRUE(sut->start(plan_of(1, false), sink).ok());
   sut->issue(make_query(0, 1));
+  ASSERT_TRUE(sink.wait(1));
   sut->stop();
   EXPECT_TRUE(sink.output(0).empty());
 }
@@ -159,7 +217,7 @@ TEST_F(EngineSutTest, StartsAgainAfterStop) {
   EXPECT_EQ(sut->name(), "engine, 2 x 1 thread, batch 4");
   for (int round = 0; round < 3; ++round) {
     CollectingSink sink(clock);
-    ASSERT_TRUE(sut->start({20, {20}, true}, sink).ok());
+    ASSERT_TRUE(sut->start(plan_of(20, true), sink).ok());
     sut->issue(make_query(0, 20));
     ASSERT_TRUE(sink.wait(20));
     sut->stop();
@@ -173,7 +231,7 @@ TEST_F(EngineSutTest, StopDropsWhatIsQueued) {
   request.instances = 2;
   const auto sut = make(request);
   CollectingSink sink(clock);
-  ASSERT_TRUE(sut->start({64, {64}, false}, sink).ok());
+  ASSERT_TRUE(sut->start(plan_of(64, false), sink).ok());
   std::vector<loadgen::QuerySample> query;
   for (std::uint64_t i = 0; i < 100'000; ++i) query.push_back({i, i % 64});
   sut->issue(query);
@@ -209,7 +267,7 @@ TEST_F(EngineSutTest, ShapesThatDependOnDataAllocateAndAnswer) {
   const auto sut = make(request);
   ASSERT_NE(sut, nullptr);
   CollectingSink sink(clock);
-  const Status started = sut->start({8, {8}, true}, sink);
+  const Status started = sut->start(plan_of(8, true), sink);
   ASSERT_TRUE(started.ok()) << started.error().message;
   sut->issue(make_query(0, 8));
   ASSERT_TRUE(sink.wait(8));
@@ -227,9 +285,9 @@ class EngineSutOutputs : public EngineSutTest {
     const auto sut = make(request);
     CollectingSink sink(clock);
     // Without outputs any model can be timed, and what it was planned for then is looked at again.
-    EXPECT_TRUE(sut->start({2, {2}, false}, sink).ok());
+    EXPECT_TRUE(sut->start(plan_of(2, false), sink).ok());
     sut->stop();
-    const Status status = sut->start({2, {2}, true}, sink);
+    const Status status = sut->start(plan_of(2, true), sink);
     sut->stop();
     if (status.ok()) return "";
     EXPECT_EQ(status.error().kind, ErrorKind::kUsage);
