@@ -1,14 +1,27 @@
 #include "cli/progress.h"
 
 #include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/table.h"
 
 namespace lode::cli {
+namespace {
+
+/// Of the terminal at stderr; 80 if it does not tell.
+std::size_t terminal_columns() {
+  winsize size{};
+  const bool told = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return told ? size.ws_col : 80;
+}
+
+}  // namespace
 
 using std::chrono::duration_cast;
 using std::chrono::milliseconds;
@@ -34,18 +47,19 @@ void Progress::update(std::uint64_t done, std::uint64_t total) {
   const double elapsed_s = std::chrono::duration<double>(steady_clock::now() - start_).count();
   const double rate = elapsed_s > 0 ? static_cast<double>(done) / elapsed_s : 0;
   const double eta_s = rate > 0 ? static_cast<double>(total - std::min(done, total)) / rate : 0;
-  std::fputs(
-      fmt::format("\r\x1b[K{} {} {:3.0f}% {}/{} {} {}/s ETA {:02}:{:02}", verb_,
-                  progress_bar(share, 20), share * 100, done, total, unit_, format_rate(rate),
-                  static_cast<int>(eta_s) / 60, static_cast<int>(eta_s) % 60)
-          .c_str(),
-      stderr);
-  drawn_ = true;
+  draw(fmt::format("{} {} {:3.0f}% {}/{} {} {}/s ETA {:02}:{:02}", verb_, progress_bar(share, 20),
+                   share * 100, done, total, unit_, format_rate(rate), static_cast<int>(eta_s) / 60,
+                   static_cast<int>(eta_s) % 60));
 }
 
 void Progress::show(std::string_view line) {
-  if (!due()) return;
-  std::fputs(fmt::format("\r\x1b[K{}", line).c_str(), stderr);
+  if (due()) draw(line);
+}
+
+void Progress::draw(std::string_view line) {
+  // In the last column many terminals wrap already, and a wrapped line cannot be cleared.
+  std::fputs(fmt::format("\r\x1b[K{}", cut_to_columns(line, terminal_columns() - 1)).c_str(),
+             stderr);
   drawn_ = true;
 }
 

@@ -25,6 +25,7 @@ class Progress {
 
  private:
   [[nodiscard]] bool due();
+  void draw(std::string_view line);
 
   std::string verb_;
   std::string unit_;

@@ -7,11 +7,14 @@
 namespace lode::cli {
 namespace {
 
+/// Of UTF-8, whose other bytes begin with the bits 10.
+bool starts_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
+}
+
 /// Columns on a terminal: code points, not bytes.
 std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-    return (static_cast<unsigned char>(c) & 0xc0U) != 0x80U;
-  }));
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), starts_character));
 }
 
 std::string padded(const std::string& text, std::size_t width, bool to_the_right) {
@@ -116,6 +119,14 @@ std::string render_table(const Table& table, Format format) {
       break;
   }
   return as_text(table);
+}
+
+std::string_view cut_to_columns(std::string_view line, std::size_t columns) {
+  std::size_t shown = 0;
+  for (std::size_t at = 0; at < line.size(); ++at) {
+    if (starts_character(line[at]) && ++shown > columns) return line.substr(0, at);
+  }
+  return line;
 }
 
 }  // namespace lode::cli

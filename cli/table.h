@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lode::cli {
@@ -26,5 +27,8 @@ struct Table {
 
 /// The table in a format other than JSON, whose content has its own shape.
 [[nodiscard]] std::string render_table(const Table& table, Format format);
+
+/// The first `columns` characters of UTF-8 text.
+[[nodiscard]] std::string_view cut_to_columns(std::string_view line, std::size_t columns);
 
 }  // namespace lode::cli

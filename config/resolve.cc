@@ -70,6 +70,13 @@ Status add_yaml(Collector& collector, std::string_view text, std::string_view na
   return {};
 }
 
+/// A run repeated twice still tells where the first had its value from.
+std::string_view without_rerun(std::string_view from) {
+  constexpr std::string_view kRerun = "rerun: ";
+  if (from.starts_with(kRerun)) from.remove_prefix(kRerun.size());
+  return from;
+}
+
 Status add_file(Collector& collector, const ConfigSources& sources) {
   if (sources.file.has_value()) {
     Result<std::string> text = read_file(*sources.file);
@@ -80,9 +87,12 @@ Status add_file(Collector& collector, const ConfigSources& sources) {
     }
     LODE_CHECK_OK(add_yaml(collector, *text, sources.file->string(), Origin::kFile, ""));
   }
-  for (const NamedValue& stored : sources.stored) {
+  for (const StoredValue& stored : sources.stored) {
     const std::string where = fmt::format("{}: config.{}", sources.stored_name, stored.key);
-    LODE_CHECK_OK(collector.add(stored.key, stored.value, {Origin::kFile, where}, where));
+    if (find_key(stored.key) == nullptr) return unknown_key(where, stored.key);
+    const std::string from =
+        stored.from.empty() ? where : fmt::format("rerun: {}", without_rerun(stored.from));
+    LODE_CHECK_OK(collector.add(stored.key, stored.value, {Origin::kFile, from}, where));
   }
   collector.end_source();
   return {};

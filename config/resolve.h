@@ -17,10 +17,17 @@ struct NamedValue {
   std::string value;
 };
 
+/// `from`: where the stored run had it from, "preset quick"; "" if not known.
+struct StoredValue {
+  std::string key;
+  std::string value;
+  std::string from = {};
+};
+
 struct ConfigSources {
   std::optional<std::filesystem::path> file;
   /// Values of a stored run, which stand in for a file; `stored_name` is its name in errors.
-  std::vector<NamedValue> stored;
+  std::vector<StoredValue> stored;
   std::string stored_name;
   std::vector<NamedValue> environment;  ///< variable and value: LODE_SET_BATCH, 4
   std::vector<std::string> sets;        ///< "batch=4", as --set has them
@@ -32,8 +39,8 @@ struct ConfigSources {
 
 /// Reads and combines all sources. Usage errors start with the place of what is wrong: an unknown
 /// key (the nearest known one is named), a key given twice in one source, a value of the wrong
-/// type, a key that means nothing in this scenario, mode or SUT, limits that contradict each other. What a
-/// preset says of other scenarios, modes and SUTs is left out.
+/// type, a key that means nothing in this scenario, mode or SUT, limits that contradict each other.
+/// What a preset says of other scenarios, modes and SUTs is left out.
 [[nodiscard]] Result<ResolvedConfig> resolve(const ConfigSources& sources);
 
 /// A usage error if what `lode run` needs is missing: output, and for the engine a model and a

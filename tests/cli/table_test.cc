@@ -38,5 +38,13 @@ TEST(Table, FormatsByName) {
   EXPECT_EQ(format_from_name("md"), Format::kMarkdown);
 }
 
+TEST(CutToColumns, CountsCharactersAndSplitsNone) {
+  EXPECT_EQ(cut_to_columns("abcdef", 4), "abcd");
+  EXPECT_EQ(cut_to_columns("abc", 4), "abc");
+  EXPECT_EQ(cut_to_columns("", 4), "");
+  EXPECT_EQ(cut_to_columns("abc", 0), "");
+  EXPECT_EQ(cut_to_columns("█░█ 50%", 4), "█░█ ");
+}
+
 }  // namespace
 }  // namespace lode::cli
