@@ -43,7 +43,7 @@ void add_show_command(CLI::App& app, Invocation& invocation);
 /// Writes one line for people to stderr; failures are ignored.
 void note(std::string_view line);
 
-/// stderr is a terminal, NO_COLOR or not.
+/// stderr is a terminal.
 [[nodiscard]] bool stderr_is_terminal();
 
 /// Parses "0.485,0.456,0.406". Errors name the flag.
