@@ -2,29 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validator.hpp>
 
-#include "base/file_io.h"
+#include "tests/results/fits_schema.h"
 #include "tests/results/sample_record.h"
 
 namespace lode::record {
 namespace {
 
 using Json = nlohmann::json;
-
-bool fits_schema(const Json& record) {
-  const auto text = read_file(std::string(LODE_SOURCE_DIR) + "/docs/run-record.schema.json");
-  EXPECT_TRUE(text.ok());
-  const Json schema_json = Json::parse(*text);
-  valijson::Schema schema;
-  valijson::SchemaParser(valijson::SchemaParser::kDraft7)
-      .populateSchema(valijson::adapters::NlohmannJsonAdapter(schema_json), schema);
-  valijson::Validator validator;
-  return validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(record), nullptr);
-}
 
 TEST(RecordSchema, TakesRecordsAndRefusesBrokenOnes) {
   const Json json = Json::parse(to_json(sample_record()));

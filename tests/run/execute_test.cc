@@ -10,6 +10,7 @@
 #include "config/resolve.h"
 #include "datasets/import.h"
 #include "run/rerun.h"
+#include "tests/results/fits_schema.h"
 
 namespace lode::run {
 namespace {
@@ -81,6 +82,9 @@ TEST_F(ExecuteTest, WritesADirectoryThatReadsBack) {
     const auto record = record::read_record(folder_ / scenario);
     ASSERT_TRUE(record.ok()) << record.error().message;
     EXPECT_EQ(record::to_json(*record), record::to_json(outcome->record));
+    const auto text = read_file(folder_ / scenario / "result.json");
+    ASSERT_TRUE(text.ok());
+    EXPECT_TRUE(record::fits_schema(nlohmann::json::parse(*text))) << *text;
     EXPECT_EQ(record->scenario, scenario);
     EXPECT_EQ(record->command, "lode run 'it'");
     EXPECT_FALSE(record->model.has_value());
@@ -157,6 +161,8 @@ TEST_F(ExecuteTest, AnInterruptedRunIsWrittenAndMarked) {
   EXPECT_TRUE(record->interrupted);
   EXPECT_FALSE(record->verdict.valid);
   EXPECT_EQ(record->verdict.reasons.front().rule, "interrupted");
+  EXPECT_TRUE(
+      record::fits_schema(nlohmann::json::parse(*read_file(folder_ / "run" / "result.json"))));
 }
 
 TEST_F(ExecuteTest, AStoredRunCanBeRepeated) {

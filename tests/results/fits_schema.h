@@ -1,0 +1,28 @@
+// Validates a record against docs/run-record.schema.json.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validator.hpp>
+
+#include "base/file_io.h"
+
+namespace lode::record {
+
+inline bool fits_schema(const nlohmann::json& record) {
+  const auto text = read_file(std::string(LODE_SOURCE_DIR) + "/docs/run-record.schema.json");
+  EXPECT_TRUE(text.ok());
+  const auto schema_json = nlohmann::json::parse(*text);
+  valijson::Schema schema;
+  valijson::SchemaParser(valijson::SchemaParser::kDraft7)
+      .populateSchema(valijson::adapters::NlohmannJsonAdapter(schema_json), schema);
+  valijson::Validator validator;
+  return validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(record), nullptr);
+}
+
+}  // namespace lode::record
