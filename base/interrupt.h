@@ -11,7 +11,8 @@ namespace lode {
 [[nodiscard]] const std::atomic<bool>& interrupt_flag();
 
 /// Installs handlers of SIGINT, SIGTERM and, unless it is ignored, SIGHUP that set the flag; a
-/// second signal ends the process at once, as the default action does. SIGPIPE and SIGXFSZ are
+/// second one, half a second later or more, ends the process at once, as the default action does
+/// (sooner, it is the same wish on another way). SIGPIPE and SIGXFSZ are
 /// ignored: a closed pipe and a file that reaches its size limit are then write errors.
 void install_interrupt_handlers();
 

@@ -31,9 +31,10 @@ struct OfflineSize {
   EndCause cut_by = EndCause::kCompleted;  ///< or the limit that made it smaller than wanted
 };
 
-/// Samples of offline's query in performance mode: what reaches 1.1 x min_duration at `rate`
-/// samples/s, min_query_count and offline_min_samples, rounded up to a multiple of `multiple`;
-/// then at most max_query_count (0: no limit) and `memory_limit`, rounded down where possible.
+/// Samples of offline's query in performance mode: what reaches 1.1 (a stated rate) or 1.5 (a
+/// measured one) x min_duration at `rate` samples/s, min_query_count and offline_min_samples,
+/// rounded up to a multiple of `multiple`; then at most max_query_count (0: no limit) and
+/// `memory_limit`, rounded down where possible.
 [[nodiscard]] OfflineSize size_offline_query(const Settings& settings, double rate,
                                              std::uint64_t multiple, std::uint64_t memory_limit);
 

@@ -14,19 +14,23 @@ mkdir -p "$dir"
 echo "== 10,000 held-out samples of the synthetic task -> $data" >&2
 "$lode" dataset synth --samples 10000 --seed 2 --output "$data"
 
+# Exit code 3 is an INVALID run, on a busy machine say: its record belongs into the table too.
+run() {
+  "$lode" run --model "$model" --dataset "$data" --preset quick --threads "$threads" "$@" ||
+    [[ $? -eq 3 ]]
+}
+
 records=()
 for scenario in single-stream multi-stream offline; do
   echo "== $scenario" >&2
   batch=8
   [[ $scenario == single-stream ]] && batch=1
   [[ $scenario == offline ]] && batch=32
-  "$lode" run --model "$model" --dataset "$data" --scenario "$scenario" --preset quick \
-    --batch "$batch" --threads "$threads" --output "$dir/$scenario" >"$dir/$scenario.txt"
+  run --scenario "$scenario" --batch "$batch" --output "$dir/$scenario" >"$dir/$scenario.txt"
   records+=("$dir/$scenario")
 done
 echo "== accuracy" >&2
-"$lode" run --model "$model" --dataset "$data" --scenario offline --mode accuracy --preset quick \
-  --batch 32 --threads "$threads" --output "$dir/accuracy" >"$dir/accuracy.txt"
+run --scenario offline --mode accuracy --batch 32 --output "$dir/accuracy" >"$dir/accuracy.txt"
 records+=("$dir/accuracy")
 
 "$lode" show "${records[@]}"

@@ -223,6 +223,26 @@ TEST_F(FileTest, TemporariesOfKilledProcessesAreSwept) {
   EXPECT_EQ(entries(), others.size());
 }
 
+TEST(Interrupt, SignalsOfOneMomentAreOneWish) {
+  EXPECT_EXIT(
+      {
+        install_interrupt_handlers();
+        std::raise(SIGINT);
+        std::raise(SIGINT);
+        ::_exit(interrupt_flag() ? 7 : 8);
+      },
+      testing::ExitedWithCode(7), "");
+  EXPECT_EXIT(
+      {
+        install_interrupt_handlers();
+        std::raise(SIGINT);
+        ::usleep(600'000);
+        std::raise(SIGINT);
+        ::_exit(8);
+      },
+      testing::KilledBySignal(SIGINT), "");
+}
+
 TEST(Interrupt, HangUpStopsUnlessItIsIgnored) {
   const auto after_hangup = [](auto before) {
     std::signal(SIGHUP, before);

@@ -76,7 +76,7 @@ TEST_F(Faults, OfflineThatLosesSamplesIsATimeout) {
   };
   const Measurement m = measure();
   EXPECT_THAT(rules(m), ElementsAre("query_timeout"));
-  EXPECT_EQ(m.metrics.samples, 1089U);
+  EXPECT_EQ(m.metrics.samples, 1485U);
   EXPECT_EQ(m.metrics.queries, 0U);
 }
 

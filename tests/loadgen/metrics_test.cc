@@ -72,7 +72,9 @@ TEST(OfflineSize, ReachesEveryMinimumAndKeepsEveryLimit) {
   settings.min_duration_ns = 2'000'000'000;
   settings.min_query_count = 10;
   constexpr std::uint64_t kMany = 1ULL << 40;
-  EXPECT_EQ(size_offline_query(settings, 100.0, 1, kMany).samples, 220U);
+  EXPECT_EQ(size_offline_query(settings, 100.0, 1, kMany).samples, 300U) << "a measured rate";
+  settings.offline_expected_qps = 100.0;
+  EXPECT_EQ(size_offline_query(settings, 100.0, 1, kMany).samples, 220U) << "a stated rate";
   EXPECT_EQ(size_offline_query(settings, 100.0, 64, kMany).samples, 256U);
   EXPECT_EQ(size_offline_query(settings, 0.001, 1, kMany).samples, 10U);
   settings.offline_min_samples = 24'576;

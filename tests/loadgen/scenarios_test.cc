@@ -203,11 +203,11 @@ TEST_F(Scenarios, OfflineMeasuresTheRateAndSizesItsQuery) {
   const Measurement m = measure(settings_for(Scenario::kOffline));
   EXPECT_TRUE(m.verdict.valid);
   EXPECT_DOUBLE_EQ(m.expected_qps, 1000.0);
-  ASSERT_THAT(sut.query_sizes, ElementsAre(1100));
-  EXPECT_THAT(sut.expected_sizes, ElementsAre(1100));
-  EXPECT_EQ(m.metrics.samples, 1100U);
+  ASSERT_THAT(sut.query_sizes, ElementsAre(1500));
+  EXPECT_THAT(sut.expected_sizes, ElementsAre(1500));
+  EXPECT_EQ(m.metrics.samples, 1500U);
   EXPECT_EQ(m.metrics.queries, 1U);
-  EXPECT_EQ(m.metrics.duration_ns, 1100 * kMs);
+  EXPECT_EQ(m.metrics.duration_ns, 1500 * kMs);
   EXPECT_EQ(m.metrics.headline.name, "throughput");
   EXPECT_DOUBLE_EQ(m.metrics.headline.value, 1000.0);
   EXPECT_EQ(m.metrics.headline.unit, "samples/s");
@@ -241,7 +241,7 @@ TEST_F(Scenarios, OfflineMeasuresAFastRateBeyondColdMemory) {
   const auto result = run_test(fast, library, settings, clock, hooks);
   ASSERT_TRUE(result.ok()) << result.error().message;
   EXPECT_DOUBLE_EQ(result->expected_qps, 1e9);
-  EXPECT_EQ(result->metrics.duration_ns, 1'100'000);
+  EXPECT_EQ(result->metrics.duration_ns, 1'500'000);
   EXPECT_TRUE(result->verdict.valid);
 }
 
@@ -279,7 +279,7 @@ TEST_F(Scenarios, OfflineHasItsMinimumOfSamples) {
 TEST_F(Scenarios, OfflineFillsWholeBatches) {
   sut.in_flight = 64;
   const Measurement m = measure(settings_for(Scenario::kOffline));
-  EXPECT_EQ(m.metrics.samples, 1152U);
+  EXPECT_EQ(m.metrics.samples, 1536U);
   for (const std::uint64_t size : sut.warmup_sizes) EXPECT_EQ(size % 64, 0U);
   EXPECT_EQ(sut.plan.samples_per_query_max, 64U);
   EXPECT_FALSE(sut.plan.closed_loop);
