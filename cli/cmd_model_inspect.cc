@@ -129,7 +129,7 @@ std::string plan_text(const ordered_json& json) {
 
 std::string as_text(const ordered_json& json) {
   std::string text = fmt::format(
-      "model        {} ({}, weights {})\nisa          {}\n", json["model"].get<std::string>(),
+      "model        {} ({}, weights {})\nisa cap      {}\n", json["model"].get<std::string>(),
       json["precision"].get<std::string>(), format_bytes(json["weight_bytes"].get<std::uint64_t>()),
       json["isa"].get<std::string>());
   for (const auto& port : json["inputs"]) text += fmt::format("input        {}\n", port_text(port));
