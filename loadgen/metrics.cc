@@ -58,7 +58,7 @@ Metrics compute_metrics(const RawTimes& raw, bool is_closed_loop,
   if (metrics.samples > 0) metrics.duration_ns = last_ns - raw.scheduled_ns.front();
   if (metrics.duration_ns > 0) {
     metrics.throughput_samples_per_s =
-        static_cast<double>(metrics.samples) / static_cast<double>(metrics.duration_ns) * 1e9;
+        static_cast<double>(metrics.samples) * 1e9 / static_cast<double>(metrics.duration_ns);
   }
   metrics.latency_ns = distribution(latencies);
   metrics.service_ns = distribution(services);
