@@ -15,6 +15,7 @@ enum class ActivationKind : std::uint8_t {
   kSigmoid,
   kHardSigmoid,  ///< max(0, min(1, alpha*x + beta))
   kHardSwish,    ///< x * max(0, min(1, x/6 + 0.5))
+  kSilu,         ///< x * sigmoid(x)
 };
 
 struct Activation {
@@ -50,6 +51,8 @@ template <typename T>
       gate = x * (T(1) / T(6)) + T(0.5);
       gate = gate > T(1) ? T(1) : gate;
       return x * (gate < T(0) ? T(0) : gate);
+    case ActivationKind::kSilu:
+      return x / (T(1) + std::exp(-x));
   }
   return x;
 }

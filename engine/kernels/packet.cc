@@ -3,10 +3,21 @@
 
 namespace lode::engine {
 
+namespace {
+
+/// 1 + e^-x
+Packet logistic_divisor(const Packet& x) {
+  return add(broadcast(1.0F), Eigen::internal::pexp(Eigen::internal::pnegate(x)));
+}
+
+}  // namespace
+
 Packet sigmoid(const Packet& x) {
-  const Packet one = broadcast(1.0F);
-  const Packet exponential = Eigen::internal::pexp(Eigen::internal::pnegate(x));
-  return divide(one, add(one, exponential));
+  return divide(broadcast(1.0F), logistic_divisor(x));
+}
+
+Packet silu(const Packet& x) {
+  return divide(x, logistic_divisor(x));
 }
 
 }  // namespace lode::engine

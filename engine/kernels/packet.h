@@ -66,6 +66,7 @@ inline Packet maximum_or_nan(const Packet& a, const Packet& b) {
 
 /// Out of line: the exponential's polynomial would otherwise be repeated in every epilogue.
 Packet sigmoid(const Packet& x);
+Packet silu(const Packet& x);
 
 /// apply_activation() on a packet.
 inline Packet activate(const Activation& activation, const Packet& x) {
@@ -91,6 +92,8 @@ inline Packet activate(const Activation& activation, const Packet& x) {
       return multiply(
           x,
           at_least(at_most(multiply_add(x, broadcast(1.0F / 6.0F), broadcast(0.5F)), one), zero));
+    case ActivationKind::kSilu:
+      return silu(x);
   }
   return x;
 }

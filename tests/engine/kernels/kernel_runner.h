@@ -82,14 +82,16 @@ AlignedFloats pack_weights(const PackingKernel<Shape, Weights, Arguments>& kerne
   return packed;
 }
 
-/// "" if each |got - want| <= tolerance * scale, else the first element that is off.
+/// "" if each |got - want| <= tolerance * scale, or both are NaN (outputs start as NaN: neither
+/// wrote there), else the first element that is off.
 inline std::string first_difference(const std::vector<float>& got, const std::vector<float>& want,
                                     const std::vector<float>& scale, double tolerance) {
   if (got.size() != want.size()) return "sizes differ";
   for (std::size_t i = 0; i < got.size(); ++i) {
     const double bound = tolerance * std::fabs(scale[i]);
     const double difference = std::fabs(static_cast<double>(got[i]) - want[i]);
-    if (!(difference <= bound) && !(got[i] == want[i])) {
+    const bool both_untouched = std::isnan(got[i]) && std::isnan(want[i]);
+    if (!(difference <= bound) && !(got[i] == want[i]) && !both_untouched) {
       return fmt::format("element {}: got {}, want {}, difference {} above {}", i, got[i], want[i],
                          difference, bound);
     }
@@ -108,7 +110,7 @@ inline const std::vector<Activation>& all_activations() {
       {ActivationKind::kNone, 0.0F, 0.0F},      {ActivationKind::kRelu, 0.0F, 0.0F},
       {ActivationKind::kLeakyRelu, 0.1F, 0.0F}, {ActivationKind::kClip, -0.25F, 0.5F},
       {ActivationKind::kSigmoid, 0.0F, 0.0F},   {ActivationKind::kHardSigmoid, 0.2F, 0.5F},
-      {ActivationKind::kHardSwish, 0.0F, 0.0F},
+      {ActivationKind::kHardSwish, 0.0F, 0.0F}, {ActivationKind::kSilu, 0.0F, 0.0F},
   };
   return kAll;
 }

@@ -1,0 +1,133 @@
+// Sixteen floats in an AVX-512 register: masked loads and stores, arithmetic with a stated fate of
+// NaN, and the fused activations (simd_math.h). For *_avx512*.cc files only, inside their
+// #if defined(__x86_64__). Everything is inlined by force: a file with -m flags must not emit a
+// copy of an inline function.
+#pragma once
+
+// GCC 12 takes the deliberately undefined operand of its own intrinsics for a mistake.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <immintrin.h>
+#pragma GCC diagnostic pop
+
+#include <cstdint>
+
+#include "engine/kernels/simd_math.h"
+
+namespace lode::engine {
+
+/// The mask of the first `count` lanes, 0 <= count <= 16.
+[[nodiscard, gnu::always_inline]] inline __mmask16 tail_mask16(std::int64_t count) {
+  return static_cast<__mmask16>((1U << static_cast<unsigned>(count)) - 1U);
+}
+
+struct F32x16 {
+  static constexpr std::int64_t kLanes = 16;
+  using Mask = __mmask16;
+
+  __m512 lanes;
+
+  [[nodiscard, gnu::always_inline]] static Mask first(std::int64_t count) {
+    return tail_mask16(count);
+  }
+  [[nodiscard, gnu::always_inline]] static F32x16 zero() { return {_mm512_setzero_ps()}; }
+  [[nodiscard, gnu::always_inline]] static F32x16 broadcast(float value) {
+    return {_mm512_set1_ps(value)};
+  }
+  [[nodiscard, gnu::always_inline]] static F32x16 load(const float* from) {
+    return {_mm512_loadu_ps(from)};
+  }
+  /// Zeros in the lanes outside the mask, whose memory is not touched.
+  [[nodiscard, gnu::always_inline]] static F32x16 load(const float* from, Mask mask) {
+    return {_mm512_maskz_loadu_ps(mask, from)};
+  }
+  [[gnu::always_inline]] void store(float* to) const { _mm512_storeu_ps(to, lanes); }
+  [[gnu::always_inline]] void store(float* to, Mask mask) const {
+    _mm512_mask_storeu_ps(to, mask, lanes);
+  }
+};
+
+[[nodiscard, gnu::always_inline]] inline F32x16 add(F32x16 a, F32x16 b) {
+  return {_mm512_add_ps(a.lanes, b.lanes)};
+}
+[[nodiscard, gnu::always_inline]] inline F32x16 subtract(F32x16 a, F32x16 b) {
+  return {_mm512_sub_ps(a.lanes, b.lanes)};
+}
+[[nodiscard, gnu::always_inline]] inline F32x16 multiply(F32x16 a, F32x16 b) {
+  return {_mm512_mul_ps(a.lanes, b.lanes)};
+}
+[[nodiscard, gnu::always_inline]] inline F32x16 divide(F32x16 a, F32x16 b) {
+  return {_mm512_div_ps(a.lanes, b.lanes)};
+}
+[[nodiscard, gnu::always_inline]] inline F32x16 square_root(F32x16 a) {
+  return {_mm512_sqrt_ps(a.lanes)};
+}
+[[nodiscard, gnu::always_inline]] inline F32x16 negate(F32x16 a) {
+  return {_mm512_xor_ps(a.lanes, _mm512_set1_ps(-0.0F))};
+}
+/// a * b + c, rounded once.
+[[nodiscard, gnu::always_inline]] inline F32x16 multiply_add(F32x16 a, F32x16 b, F32x16 c) {
+  return {_mm512_fmadd_ps(a.lanes, b.lanes, c.lanes)};
+}
+/// c - a * b, rounded once.
+[[nodiscard, gnu::always_inline]] inline F32x16 negative_multiply_add(F32x16 a, F32x16 b,
+                                                                      F32x16 c) {
+  return {_mm512_fnmadd_ps(a.lanes, b.lanes, c.lanes)};
+}
+/// max(a, low) and min(a, high); NaN where `a` is: the instruction returns its second operand then.
+[[nodiscard, gnu::always_inline]] inline F32x16 at_least(F32x16 a, F32x16 low) {
+  return {_mm512_max_ps(low.lanes, a.lanes)};
+}
+[[nodiscard, gnu::always_inline]] inline F32x16 at_most(F32x16 a, F32x16 high) {
+  return {_mm512_min_ps(high.lanes, a.lanes)};
+}
+/// The greater one; NaN where either is.
+[[nodiscard, gnu::always_inline]] inline F32x16 maximum_or_nan(F32x16 a, F32x16 b) {
+  const __m512 greater = _mm512_max_ps(a.lanes, b.lanes);
+  return {_mm512_mask_mov_ps(greater, _mm512_cmp_ps_mask(a.lanes, a.lanes, _CMP_UNORD_Q), a.lanes)};
+}
+/// `then` where x < 0, `otherwise` elsewhere and where x is NaN.
+[[nodiscard, gnu::always_inline]] inline F32x16 where_negative(F32x16 x, F32x16 then,
+                                                               F32x16 otherwise) {
+  const __mmask16 negative = _mm512_cmp_ps_mask(x.lanes, _mm512_setzero_ps(), _CMP_LT_OQ);
+  return {_mm512_mask_mov_ps(otherwise.lanes, negative, then.lanes)};
+}
+/// To the nearest integer, half to even.
+[[nodiscard, gnu::always_inline]] inline F32x16 round_to_integer(F32x16 a) {
+  return {_mm512_roundscale_ps(a.lanes, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+/// a * 2^n for an integer n in [-151, 129], gradually below the normal range.
+[[nodiscard, gnu::always_inline]] inline F32x16 scale_by_power_of_two(F32x16 a, F32x16 n) {
+  return {_mm512_scalef_ps(a.lanes, n.lanes)};
+}
+[[nodiscard, gnu::always_inline]] inline float sum_of_lanes(F32x16 a) {
+  // By halves, in an order of its own choosing that never changes.
+  const __m256 low = _mm512_castps512_ps256(a.lanes);
+  const __m256 high = _mm512_extractf32x8_ps(a.lanes, 1);
+  const __m256 eight = _mm256_add_ps(low, high);
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+[[nodiscard, gnu::always_inline]] inline float greatest_lane(F32x16 a) {
+  const __m256 low = _mm512_castps512_ps256(a.lanes);
+  const __m256 high = _mm512_extractf32x8_ps(a.lanes, 1);
+  const __m256 eight = _mm256_max_ps(low, high);
+  const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+/// apply_activation() on a register, for a kind known at compile time.
+template <ActivationKind kKind>
+[[nodiscard, gnu::always_inline]] inline __m512 activate(const Activation& activation, __m512 x) {
+  return activate_vector<kKind>(activation, F32x16{x}).lanes;
+}
+
+/// apply_activation() on a register.
+[[nodiscard, gnu::always_inline]] inline __m512 activate(const Activation& activation, __m512 x) {
+  return activate_vector(activation, F32x16{x}).lanes;
+}
+
+}  // namespace lode::engine
