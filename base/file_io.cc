@@ -72,22 +72,24 @@ class Sha256 {
   std::unique_ptr<EVP_MD_CTX, void (*)(EVP_MD_CTX*)> context_;
 };
 
-Status write_all(int fd, std::string_view content) {
-  while (!content.empty()) {
-    const ssize_t count = ::write(fd, content.data(), content.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return runtime_error("{}", reason());
-    content.remove_prefix(static_cast<std::size_t>(count));
+Status write_all(int fd, std::span<const std::string_view> parts) {
+  for (std::string_view part : parts) {
+    while (!part.empty()) {
+      const ssize_t count = ::write(fd, part.data(), part.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return runtime_error("{}", reason());
+      part.remove_prefix(static_cast<std::size_t>(count));
+    }
   }
   if (::fsync(fd) != 0 && errno != EINVAL && errno != EROFS) return runtime_error("{}", reason());
   return {};
 }
 
 /// Writes into what `path` names: a pipe, a device, a link.
-Status write_in_place(const fs::path& path, std::string_view content) {
+Status write_in_place(const fs::path& path, std::span<const std::string_view> parts) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_TRUNC | O_CLOEXEC));
   if (file.get() < 0) return runtime_error("cannot write '{}': {}", path.string(), reason());
-  const Status status = write_all(file.get(), content);
+  const Status status = write_all(file.get(), parts);
   if (status.ok()) return status;
   return status.error().within(fmt::format("cannot write '{}'", path.string()));
 }
@@ -133,18 +135,22 @@ fs::path temporary_sibling(const fs::path& path) {
 }
 
 Status write_file_atomically(const fs::path& path, std::string_view content) {
+  return write_file_atomically(path, {&content, 1});
+}
+
+Status write_file_atomically(const fs::path& path, std::span<const std::string_view> parts) {
   std::error_code error;
   const fs::file_type type = fs::symlink_status(path, error).type();
   const bool is_special = type != fs::file_type::regular && type != fs::file_type::not_found &&
                           type != fs::file_type::none;
-  if (is_special) return write_in_place(path, content);
+  if (is_special) return write_in_place(path, parts);
   const fs::path staging = temporary_sibling(path);
   Status status;
   {
     const Descriptor file(::open(staging.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
                                  S_IRUSR | S_IWUSR | S_IRGRP | S_IROTH));
     if (file.get() < 0) return runtime_error("cannot write '{}': {}", path.string(), reason());
-    status = write_all(file.get(), content);
+    status = write_all(file.get(), parts);
   }
   if (status.ok() && ::rename(staging.c_str(), path.c_str()) == 0) return {};
   if (status.ok()) status = runtime_error("{}", reason());

@@ -21,6 +21,11 @@ namespace lode {
 [[nodiscard]] Status write_file_atomically(const std::filesystem::path& path,
                                            std::string_view content);
 
+/// The same for content in parts, written one behind the other: what is large already need not be
+/// copied into one piece.
+[[nodiscard]] Status write_file_atomically(const std::filesystem::path& path,
+                                           std::span<const std::string_view> parts);
+
 /// SHA-256 of a file's bytes, 64 lower-case hex digits.
 [[nodiscard]] Result<std::string> sha256_file(const std::filesystem::path& path);
 

@@ -8,14 +8,21 @@
 namespace lode {
 namespace {
 
-/// FNV-1a, 64 bits, then a splitmix64 finaliser: nearby seeds and names give unrelated streams.
-std::uint64_t mix(std::uint64_t seed, std::string_view name) {
-  std::uint64_t hash = 0xCBF29CE484222325ULL;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
-  std::uint64_t z = seed + hash + 0x9E3779B97F4A7C15ULL;
+/// What splitmix64's counter goes up by.
+constexpr std::uint64_t kGoldenGamma = 0x9E3779B97F4A7C15ULL;
+
+/// splitmix64's finaliser.
+std::uint64_t scramble(std::uint64_t z) {
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ULL;
   z = (z ^ (z >> 27)) * 0x94D049BB133111EBULL;
   return z ^ (z >> 31);
+}
+
+/// FNV-1a, 64 bits, then the finaliser: nearby seeds and names give unrelated streams.
+std::uint64_t mix(std::uint64_t seed, std::string_view name) {
+  std::uint64_t hash = 0xCBF29CE484222325ULL;
+  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3ULL;
+  return scramble(seed + hash + kGoldenGamma);
 }
 
 }  // namespace
@@ -44,6 +51,18 @@ float uniform_between(Rng& rng, float low, float high) {
 float standard_normal(Rng& rng) {
   const float radius = std::sqrt(-2.0F * std::log(1.0F - uniform_unit(rng)));
   return radius * std::cos(2.0F * std::numbers::pi_v<float> * uniform_unit(rng));
+}
+
+void fill_uniform(std::span<float> values, std::uint64_t seed, std::string_view name, float low,
+                  float high) {
+  const std::uint64_t start = mix(seed, name);
+  const float width = high - low;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::uint64_t bits = scramble(start + (i + 1) * kGoldenGamma);
+    // 24 bits convert exactly from a signed integer, which vectors can do.
+    const float unit = static_cast<float>(static_cast<std::int32_t>(bits >> 40)) * 0x1p-24F;
+    values[i] = low + width * unit;
+  }
 }
 
 }  // namespace lode

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <random>
+#include <span>
 #include <string_view>
 
 namespace lode {
@@ -28,5 +29,11 @@ using Rng = std::mt19937;
 
 /// Normal with mean 0 and deviation 1 (Box-Muller on uniform_unit).
 [[nodiscard]] float standard_normal(Rng& rng);
+
+/// Uniform in [low, high) with 24 bits: for millions of values at once. The stream is a counter
+/// (splitmix64), another one than that of make_rng(seed, name): value i depends on seed, name and i
+/// alone, to the last bit on every machine.
+void fill_uniform(std::span<float> values, std::uint64_t seed, std::string_view name, float low,
+                  float high);
 
 }  // namespace lode

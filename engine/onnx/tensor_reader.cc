@@ -1,6 +1,7 @@
 #include "engine/onnx/tensor_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <limits>
 
@@ -14,6 +15,22 @@ namespace lode::engine {
 static_assert(std::endian::native == std::endian::little);
 
 namespace {
+
+constexpr std::array<std::pair<DType, onnx::TensorProto_DataType>, 13> kElementTypes = {{
+    {DType::kF32, onnx::TensorProto_DataType_FLOAT},
+    {DType::kF16, onnx::TensorProto_DataType_FLOAT16},
+    {DType::kBF16, onnx::TensorProto_DataType_BFLOAT16},
+    {DType::kF64, onnx::TensorProto_DataType_DOUBLE},
+    {DType::kU8, onnx::TensorProto_DataType_UINT8},
+    {DType::kI8, onnx::TensorProto_DataType_INT8},
+    {DType::kU16, onnx::TensorProto_DataType_UINT16},
+    {DType::kI16, onnx::TensorProto_DataType_INT16},
+    {DType::kU32, onnx::TensorProto_DataType_UINT32},
+    {DType::kI32, onnx::TensorProto_DataType_INT32},
+    {DType::kU64, onnx::TensorProto_DataType_UINT64},
+    {DType::kI64, onnx::TensorProto_DataType_INT64},
+    {DType::kBool, onnx::TensorProto_DataType_BOOL},
+}};
 
 std::string element_type_name(std::int32_t data_type) {
   if (!onnx::TensorProto_DataType_IsValid(data_type)) return fmt::format("number {}", data_type);
@@ -137,37 +154,17 @@ Result<Tensor> take_checked(onnx::TensorProto& proto, const std::filesystem::pat
 }  // namespace
 
 Result<DType> dtype_from_onnx(std::int32_t data_type) {
-  switch (data_type) {
-    case onnx::TensorProto_DataType_FLOAT:
-      return DType::kF32;
-    case onnx::TensorProto_DataType_FLOAT16:
-      return DType::kF16;
-    case onnx::TensorProto_DataType_BFLOAT16:
-      return DType::kBF16;
-    case onnx::TensorProto_DataType_DOUBLE:
-      return DType::kF64;
-    case onnx::TensorProto_DataType_UINT8:
-      return DType::kU8;
-    case onnx::TensorProto_DataType_INT8:
-      return DType::kI8;
-    case onnx::TensorProto_DataType_UINT16:
-      return DType::kU16;
-    case onnx::TensorProto_DataType_INT16:
-      return DType::kI16;
-    case onnx::TensorProto_DataType_UINT32:
-      return DType::kU32;
-    case onnx::TensorProto_DataType_INT32:
-      return DType::kI32;
-    case onnx::TensorProto_DataType_UINT64:
-      return DType::kU64;
-    case onnx::TensorProto_DataType_INT64:
-      return DType::kI64;
-    case onnx::TensorProto_DataType_BOOL:
-      return DType::kBool;
-    default:
-      break;
+  for (const auto& [dtype, number] : kElementTypes) {
+    if (number == data_type) return dtype;
   }
   return runtime_error("element type {} is not supported", element_type_name(data_type));
+}
+
+onnx::TensorProto_DataType dtype_to_onnx(DType dtype) {
+  const auto* found = std::find_if(kElementTypes.begin(), kElementTypes.end(),
+                                   [dtype](const auto& entry) { return entry.first == dtype; });
+  LODE_ASSERT(found != kElementTypes.end());
+  return found->second;
 }
 
 Status check_extents(std::span<const std::int64_t> extents, bool allow_unknown) {

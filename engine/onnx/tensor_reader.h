@@ -13,6 +13,9 @@ namespace lode::engine {
 /// The DType of an ONNX element type; an error names one that has none (STRING, COMPLEX64, ...).
 [[nodiscard]] Result<DType> dtype_from_onnx(std::int32_t data_type);
 
+/// Its inverse: every DType has an ONNX element type.
+[[nodiscard]] onnx::TensorProto_DataType dtype_to_onnx(DType dtype);
+
 /// Checks extents as files state them: rank at most Shape::kMaxRank, none negative but -1 where
 /// `allow_unknown`, and the whole no larger than any memory, so that later products cannot
 /// overflow.
