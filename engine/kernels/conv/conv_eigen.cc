@@ -87,7 +87,7 @@ void pack(const ConvShape& shape, const ConvWeights& weights, float* packed) {
     columns.k_stride = 1;
     columns.n_stride = shape.depth();
     columns.bias = weights.bias != nullptr ? weights.bias + group * group_out : nullptr;
-    pack_panels(shape.depth(), group_out, columns,
+    pack_panels(shape.depth(), group_out, columns, shape.half_weights,
                 packed + group * panels_floats(shape.depth(), group_out));
   }
 }
@@ -127,7 +127,8 @@ void gather_row(const ConvShape& shape, const float* image, std::int64_t group, 
   const std::int64_t first_y = pixel / shape.out_w * shape.stride_h - shape.pad_top;
   const std::int64_t first_x = pixel % shape.out_w * shape.stride_w - shape.pad_left;
   const TapRange inside = taps_inside(first_x, shape.dilation_w, shape.kernel_w, shape.in_w);
-  const bool is_contiguous = shape.groups == 1 && shape.dilation_w == 1;
+  const std::int64_t step = shape.x_step();
+  const bool is_contiguous = shape.groups == 1 && shape.dilation_w == 1 && step == shape.in_c;
   RowWriter writer(k_begin, k_end, to);
   for (std::int64_t ky = 0; ky < shape.kernel_h; ++ky) {
     const std::int64_t y = first_y + ky * shape.dilation_h;
@@ -135,22 +136,36 @@ void gather_row(const ConvShape& shape, const float* image, std::int64_t group, 
       writer.run(nullptr, kernel_row);
       continue;
     }
-    const float* row = image + y * shape.in_w * shape.in_c + group * group_c;
+    const float* row = image + y * shape.in_w * step + group * group_c;
     writer.run(nullptr, inside.begin * group_c);
     if (is_contiguous) {
-      writer.run(row + (first_x + inside.begin) * shape.in_c,
-                 (inside.end - inside.begin) * group_c);
+      writer.run(row + (first_x + inside.begin) * step, (inside.end - inside.begin) * group_c);
     } else {
       for (std::int64_t kx = inside.begin; kx < inside.end; ++kx) {
-        writer.run(row + (first_x + kx * shape.dilation_w) * shape.in_c, group_c);
+        writer.run(row + (first_x + kx * shape.dilation_w) * step, group_c);
       }
     }
     writer.run(nullptr, (shape.kernel_w - inside.end) * group_c);
   }
 }
 
+/// The prologue on channels [begin, end) of a pixel, in place.
+void apply_prologue(const ConvShape& shape, const ConvArguments& arguments, std::int64_t image,
+                    std::int64_t begin, std::int64_t end, float* row) {
+  if (shape.prologue == ConvPrologue::kNone) return;
+  const bool is_affine = shape.prologue == ConvPrologue::kAffineRelu;
+  const float* scale = arguments.prologue_scale + (is_affine ? 0 : image * shape.in_c);
+  for (std::int64_t c = begin; c < end; ++c, ++row) {
+    *row *= scale[c];
+    if (!is_affine) continue;
+    *row += arguments.prologue_shift[c];
+    *row = *row < 0.0F ? 0.0F : *row;
+  }
+}
+
 /// The place of a task in the output.
 struct Place {
+  std::int64_t image_index;
   const float* image;
   std::int64_t first_pixel;
   std::int64_t pixel_count;
@@ -163,7 +178,8 @@ Place place_of(const ConvShape& shape, const ConvArguments& arguments, std::int6
   const std::int64_t tile = task / cut.chunks % cut.tiles;
   const std::int64_t image = task / (cut.chunks * cut.tiles);
   Place place{};
-  place.image = arguments.x + image * shape.in_h * shape.in_w * shape.in_c;
+  place.image_index = image;
+  place.image = arguments.x + image * shape.in_h * shape.in_w * shape.x_step();
   place.first_pixel = tile * cut.tile_pixels;
   place.pixel_count = std::min(cut.tile_pixels, shape.out_pixels() - place.first_pixel);
   place.product.k = shape.depth();
@@ -171,8 +187,13 @@ Place place_of(const ConvShape& shape, const ConvArguments& arguments, std::int6
   place.product.panel_begin = chunk * cut.panels_per_chunk;
   place.product.panel_end =
       std::min(cut.group_panels, place.product.panel_begin + cut.panels_per_chunk);
-  place.product.y = arguments.y + (image * shape.out_pixels() + place.first_pixel) * shape.out_c;
-  place.product.y_stride = shape.out_c;
+  const std::int64_t first = image * shape.out_pixels() + place.first_pixel;
+  place.product.y = arguments.y + first * shape.y_step();
+  place.product.y_stride = shape.y_step();
+  if (shape.has_residual) {
+    place.product.residual = arguments.residual + first * shape.residual_step();
+    place.product.residual_stride = shape.residual_step();
+  }
   place.product.activation = arguments.activation;
   return place;
 }
@@ -188,9 +209,11 @@ void run_task(const ConvShape& shape, const ConvArguments& arguments, std::int64
   const std::int64_t step = depth_block(product.k);
   std::array<const float*, kMaxTilePixels> rows{};
   float* const y = product.y;
+  const float* const residual = product.residual;
   for (std::int64_t group = 0; group < shape.groups; ++group) {
     product.packed = arguments.packed + group * group_floats;
     product.y = y + group * product.n;
+    if (residual != nullptr) product.residual = residual + group * product.n;
     product.k_begin = 0;
     do {
       product.k_end = std::min(product.k, product.k_begin + step);
@@ -212,7 +235,7 @@ void run_1x1(const ConvShape& shape, const ConvArguments& arguments, std::int64_
              const std::int64_t pixel = place.first_pixel + i;
              const std::int64_t y = pixel / shape.out_w * shape.stride_h;
              const std::int64_t x = pixel % shape.out_w * shape.stride_w;
-             return place.image + (y * shape.in_w + x) * shape.in_c + group * group_c + k_begin;
+             return place.image + (y * shape.in_w + x) * shape.x_step() + group * group_c + k_begin;
            });
 }
 
@@ -223,16 +246,19 @@ void run_im2col(const ConvShape& shape, const ConvArguments& arguments, std::int
                std::int64_t i) {
              float* row = gathered + i * (k_end - k_begin);
              gather_row(shape, place.image, group, place.first_pixel + i, k_begin, k_end, row);
+             apply_prologue(shape, arguments, place.image_index, k_begin, k_end, row);
              return static_cast<const float*>(row);
            });
 }
 
+std::string_view refuse_plain(const ConvShape& shape) {
+  return shape.x_is_plain ? "the input is not channels-last" : "";
+}
+
 std::string_view refuse_unless_1x1(const ConvShape& shape) {
-  if (shape.kernel_h != 1 || shape.kernel_w != 1) return "the kernel is not 1x1";
-  if (shape.pad_top != 0 || shape.pad_left != 0 || shape.pad_bottom != 0 || shape.pad_right != 0) {
-    return "the input is padded";
-  }
-  return "";
+  if (!shape.is_pointwise()) return "the kernel is not 1x1 without padding";
+  if (shape.prologue != ConvPrologue::kNone) return "there is a prologue";
+  return refuse_plain(shape);
 }
 
 }  // namespace
@@ -248,6 +274,7 @@ const ConvKernel eigen_f32_conv_1x1({.name = "eigen_f32_conv_1x1",
 const ConvKernel eigen_f32_conv_im2col({.name = "eigen_f32_conv_im2col",
                                         .isa = Isa::kGeneric,
                                         .strength = "any convolution, pixels gathered by tile",
+                                        .refuse = refuse_plain,
                                         .task_count = task_count,
                                         .scratch_bytes = im2col_scratch_bytes,
                                         .run = run_im2col},

@@ -1,4 +1,6 @@
 // The list of the family and the choice from it.
+#include <algorithm>
+
 #include "engine/kernels/conv/conv.h"
 #include "engine/kernels/selection.h"
 
@@ -15,6 +17,13 @@ std::span<const ConvKernel* const> conv_kernels() {
 
 Selection<ConvKernel> select_conv(const ConvShape& shape, Isa cap) {
   return select_kernel(conv_kernels(), shape, cap);
+}
+
+bool takes_plain_input(ConvShape shape, Isa cap) {
+  shape.x_is_plain = true;
+  return std::any_of(conv_kernels().begin(), conv_kernels().end(), [&](const ConvKernel* kernel) {
+    return kernel->isa <= cap && (kernel->refuse == nullptr || kernel->refuse(shape).empty());
+  });
 }
 
 double conv_flops(const ConvShape& shape) {

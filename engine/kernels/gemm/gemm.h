@@ -13,6 +13,8 @@ struct GemmShape {
   std::int64_t m = 0;
   std::int64_t n = 0;
   std::int64_t k = 0;
+  /// Weights are rounded to IEEE half and stay so in memory where the kernel can; sums are float.
+  bool half_weights = false;
 };
 
 /// Weight (i, j) of w[k,n] is data[i * k_stride + j * n_stride].
@@ -45,7 +47,7 @@ using GemmKernel = PackingKernel<GemmShape, GemmWeights, GemmArguments>;
 
 [[nodiscard]] Selection<GemmKernel> select_gemm(const GemmShape& shape, Isa cap);
 
-/// Plain loops, sums in double.
+/// Plain loops, sums in double; the weights rounded to half where the shape says so.
 void gemm_reference(const GemmShape& shape, const GemmWeights& weights, const float* x,
                     const Activation& activation, float* y);
 

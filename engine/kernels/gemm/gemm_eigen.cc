@@ -40,7 +40,7 @@ std::size_t packed_floats(const GemmShape& shape) {
 }
 
 void pack(const GemmShape& shape, const GemmWeights& weights, float* packed) {
-  pack_panels(shape.k, shape.n, weights, packed);
+  pack_panels(shape.k, shape.n, weights, shape.half_weights, packed);
 }
 
 void run(const GemmShape& shape, const GemmArguments& arguments, std::int64_t task) {

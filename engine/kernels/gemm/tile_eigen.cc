@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/dtype.h"
 #include "engine/kernels/packet.h"
 
 namespace lode::engine {
@@ -22,6 +23,8 @@ struct Tile {
   std::int64_t columns;  ///< valid ones, at most kPanelColumns
   float* y;
   std::int64_t y_stride;
+  const float* residual;  ///< null: none
+  std::int64_t residual_stride;
 };
 
 template <int kRows>
@@ -54,6 +57,12 @@ void run_tile(const Tile& tile, const float* const* rows, const Activation& acti
   }
   for (int row = 0; row < kRows; ++row) {
     if (tile.is_last) {
+      if (tile.residual != nullptr) {
+        const float* from = tile.residual + row * tile.residual_stride;
+        const std::int64_t first = std::min<std::int64_t>(tile.columns, kLanes);
+        low[row] = add(low[row], load_first(first, from));
+        high[row] = add(high[row], load_first(tile.columns - first, from + first));
+      }
       low[row] = activate(activation, low[row]);
       high[row] = activate(activation, high[row]);
     }
@@ -89,7 +98,8 @@ std::int64_t panels_floats(std::int64_t k, std::int64_t n) {
   return round_up(n, kPanelColumns) * (k + 1);
 }
 
-void pack_panels(std::int64_t k, std::int64_t n, const GemmWeights& weights, float* packed) {
+void pack_panels(std::int64_t k, std::int64_t n, const GemmWeights& weights, bool half,
+                 float* packed) {
   const std::int64_t padded = round_up(n, kPanelColumns);
   for (std::int64_t column = 0; column < padded; ++column) {
     packed[column] = column < n && weights.bias != nullptr ? weights.bias[column] : 0.0F;
@@ -98,7 +108,9 @@ void pack_panels(std::int64_t k, std::int64_t n, const GemmWeights& weights, flo
   for (std::int64_t first = 0; first < padded; first += kPanelColumns) {
     for (std::int64_t i = 0; i < k; ++i) {
       for (std::int64_t column = first; column < first + kPanelColumns; ++column) {
-        *to++ = column < n ? weights.data[i * weights.k_stride + column * weights.n_stride] : 0.0F;
+        float weight = 0.0F;
+        if (column < n) weight = weights.data[i * weights.k_stride + column * weights.n_stride];
+        *to++ = half ? f16_to_f32(f32_to_f16(weight)) : weight;
       }
     }
   }
@@ -116,6 +128,7 @@ void multiply_panels(const PanelProduct& product) {
   tile.depth = product.k_end - product.k_begin;
   tile.is_last = product.k_end == product.k;
   tile.y_stride = product.y_stride;
+  tile.residual_stride = product.residual_stride;
   for (std::int64_t panel = product.panel_begin; panel < product.panel_end; ++panel) {
     const std::int64_t column = panel * kPanelColumns;
     tile.panel = product.packed + padded + column * product.k + product.k_begin * kPanelColumns;
@@ -123,6 +136,9 @@ void multiply_panels(const PanelProduct& product) {
     tile.columns = std::min(kPanelColumns, product.n - column);
     for (std::int64_t row = 0; row < row_count; row += kTileRows) {
       tile.y = product.y + row * product.y_stride + column;
+      if (product.residual != nullptr) {
+        tile.residual = product.residual + row * product.residual_stride + column;
+      }
       run_tile_of(std::min<std::int64_t>(kTileRows, row_count - row), tile,
                   product.rows.data() + row, product.activation);
     }

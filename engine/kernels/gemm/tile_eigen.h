@@ -20,8 +20,9 @@ namespace lode::engine {
 /// Floats of packed weights for w[k,n], with the bias, padded like the columns, in front.
 [[nodiscard]] std::int64_t panels_floats(std::int64_t k, std::int64_t n);
 
-/// Brings w[k,n] and its bias into panels.
-void pack_panels(std::int64_t k, std::int64_t n, const GemmWeights& weights, float* packed);
+/// Brings w[k,n] and its bias into panels; `half`: rounded to IEEE half.
+void pack_panels(std::int64_t k, std::int64_t n, const GemmWeights& weights, bool half,
+                 float* packed);
 
 /// How deep a block of the sum is at most: a panel's block stays in the first-level cache.
 inline constexpr std::int64_t kDepthBlock = 512;
@@ -43,6 +44,8 @@ struct PanelProduct {
   std::span<const float* const> rows;
   float* y = nullptr;  ///< element (0, 0)
   std::int64_t y_stride = 0;
+  const float* residual = nullptr;  ///< added before the activation, element (0, 0); null: none
+  std::int64_t residual_stride = 0;
   Activation activation;
 };
 void multiply_panels(const PanelProduct& product);

@@ -70,6 +70,13 @@ std::vector<ConvShape> conv_shapes() {
       asymmetric(),
       square(3, 2, 4, 3, 1, 3),  // windows that lie in the padding alone
   };
+  // More rows than a block, more depth than a slice, more tasks than one.
+  shapes.push_back(square(20, 70, 150, 1, 1, 0, 1, 1, 2));
+  shapes.push_back(square(9, 200, 100, 3, 1, 1));
+  shapes.push_back(square(3, 1400, 70, 1, 1, 0));
+  for (const std::int64_t channels : {23, 24, 25, 47, 48, 49, 63, 64, 65, 79, 80, 81, 129, 160}) {
+    shapes.push_back(square(5, 6, channels, 1, 1, 0));
+  }
   // Output pixels and channels on both sides of every tile.
   for (const std::int64_t size : {1, 2, 3, 4, 5, 13, 14, 15}) {
     shapes.push_back(square(size, 9, 15, 1, 1, 0));
@@ -77,6 +84,35 @@ std::vector<ConvShape> conv_shapes() {
   }
   for (std::int64_t channels = 1; channels <= 18; ++channels) {
     shapes.push_back(square(3, channels, 19 - channels, 3, 1, 1));
+  }
+  return shapes;
+}
+
+/// Everything beyond a plain convolution: slices of wider buffers, residuals, prologues, halves.
+std::vector<ConvShape> decorated_shapes() {
+  std::vector<ConvShape> shapes;
+  for (ConvShape shape : {square(5, 20, 37, 1, 1, 0, 1, 1, 2), square(9, 16, 64, 1, 2, 0),
+                          square(6, 7, 18, 3, 1, 1, 1, 1, 2), square(7, 12, 24, 3, 2, 1, 2)}) {
+    for (const bool half : {false, true}) {
+      shape.half_weights = half;
+      shape.has_residual = false;
+      shape.x_stride = shape.in_c + 5;
+      shape.y_stride = shape.out_c + 3;
+      shapes.push_back(shape);
+      shape.has_residual = true;
+      shape.residual_stride = shape.out_c + 7;
+      shapes.push_back(shape);
+      shape.x_stride = shape.y_stride = shape.residual_stride = 0;
+      shapes.push_back(shape);
+      if (!allows_prologue(shape)) continue;
+      for (const auto prologue : {ConvPrologue::kAffineRelu, ConvPrologue::kScale}) {
+        ConvShape with = shape;
+        with.prologue = prologue;
+        shapes.push_back(with);
+        with.x_stride = shape.in_c + 9;
+        shapes.push_back(with);
+      }
+    }
   }
   return shapes;
 }
@@ -139,49 +175,74 @@ std::vector<ConvShape> depthwise_shapes() {
 }
 
 std::string describe(const ConvShape& s) {
-  return fmt::format("{}x{}x{}x{} -> {}x{}x{}, kernel {}x{}, groups {}", s.batch, s.in_h, s.in_w,
-                     s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w, s.groups);
+  return fmt::format(
+      "{}x{}x{}x{} -> {}x{}x{}, kernel {}x{}, groups {}, strides {} {} {}, prologue {}, residual "
+      "{}, "
+      "half {}",
+      s.batch, s.in_h, s.in_w, s.in_c, s.out_h, s.out_w, s.out_c, s.kernel_h, s.kernel_w, s.groups,
+      s.x_stride, s.y_stride, s.residual_stride, static_cast<int>(s.prologue), s.has_residual,
+      s.half_weights);
 }
 
 struct Case {
   std::vector<float> x;
   std::vector<float> weights;
   std::vector<float> bias;
+  std::vector<float> residual;
+  std::vector<float> scale;
+  std::vector<float> shift;
 
   explicit Case(const ConvShape& shape)
-      : x(random_floats(shape.batch * shape.in_h * shape.in_w * shape.in_c, "x")),
+      : x(random_floats(shape.batch * shape.in_h * shape.in_w * shape.x_step(), "x")),
         weights(random_floats(shape.out_c * shape.depth(), "weights")),
-        bias(random_floats(shape.out_c, "bias")) {}
+        bias(random_floats(shape.out_c, "bias")),
+        residual(random_floats(shape.batch * shape.out_pixels() * shape.residual_step(), "r")),
+        scale(random_floats(shape.batch * shape.in_c, "scale")),
+        shift(random_floats(shape.in_c, "shift")) {}
   [[nodiscard]] ConvWeights view(bool with_bias = true) const {
     return {weights.data(), with_bias ? bias.data() : nullptr};
   }
+  [[nodiscard]] ConvArguments arguments(float* y, const Activation& activation) const {
+    ConvArguments result;
+    result.x = x.data();
+    result.y = y;
+    result.activation = activation;
+    result.residual = residual.data();
+    result.prologue_scale = scale.data();
+    result.prologue_shift = shift.data();
+    return result;
+  }
 };
 
+std::int64_t output_floats(const ConvShape& shape) {
+  return shape.batch * shape.out_pixels() * shape.y_step();
+}
+
+/// NaN between the slices that the convolution writes.
 std::vector<float> reference(const ConvShape& shape, const Case& data, const ConvWeights& weights,
                              const Activation& activation) {
-  std::vector<float> y(static_cast<std::size_t>(shape.batch * shape.out_pixels() * shape.out_c));
-  conv_reference(shape, weights, data.x.data(), activation, y.data());
+  std::vector<float> y(static_cast<std::size_t>(output_floats(shape)),
+                       std::numeric_limits<float>::quiet_NaN());
+  conv_reference(shape, weights, data.arguments(y.data(), activation));
   return y;
 }
 
-/// sum |x||w| + |bias| of each output: what the tolerance is relative to.
+/// sum |x||w| + |bias| + |residual| of each output: what the tolerance is relative to.
 std::vector<float> scale_of(const ConvShape& shape, const Case& data) {
   Case positive = data;
-  positive.x = magnitudes(positive.x);
-  positive.weights = magnitudes(positive.weights);
-  positive.bias = magnitudes(positive.bias);
+  for (auto* values : {&positive.x, &positive.weights, &positive.bias, &positive.residual,
+                       &positive.scale, &positive.shift}) {
+    *values = magnitudes(*values);
+  }
   return reference(shape, positive, positive.view(), Activation{});
 }
 
 std::vector<float> run_kernel(const ConvKernel& kernel, const ConvShape& shape, const Case& data,
                               const ConvWeights& weights, const Activation& activation) {
   const AlignedFloats packed = pack_weights(kernel, shape, weights);
-  GuardedOutput y(shape.batch * shape.out_pixels() * shape.out_c);
-  ConvArguments arguments;
-  arguments.x = data.x.data();
+  GuardedOutput y(output_floats(shape));
+  ConvArguments arguments = data.arguments(y.data(), activation);
   arguments.packed = packed.data();
-  arguments.y = y.data();
-  arguments.activation = activation;
   run_all_tasks(kernel, shape, arguments);
   EXPECT_TRUE(y.guards_intact());
   return y.values();
@@ -211,6 +272,10 @@ void check_family(std::span<const ConvKernel* const> kernels,
 
 TEST(Conv, EveryVariantMatchesTheReference) {
   check_family(conv_kernels(), conv_shapes());
+}
+
+TEST(Conv, EveryVariantTakesSlicesResidualsProloguesAndHalves) {
+  check_family(conv_kernels(), decorated_shapes());
 }
 
 TEST(Conv, EveryVariantMatchesTheReferenceOnRandomShapes) {
@@ -278,6 +343,9 @@ TEST(Conv, AnImageDoesNotDependOnItsBatch) {
   check_images_are_independent(conv_kernels(), square(7, 13, 21, 3, 1, 1));
   check_images_are_independent(conv_kernels(), square(7, 13, 21, 1, 1, 0));
   check_images_are_independent(conv_kernels(), square(15, 13, 21, 1, 2, 0));
+  ConvShape scaled = square(9, 13, 37, 1, 1, 0);
+  scaled.prologue = ConvPrologue::kAffineRelu;
+  check_images_are_independent(conv_kernels(), scaled);
 }
 
 TEST(DwConv, AnImageDoesNotDependOnItsBatch) {
@@ -303,7 +371,8 @@ TEST(Conv, SelectionIsAFunctionOfTheShapeAndSaysWhy) {
   EXPECT_EQ(pointwise.kernel->name, "eigen_f32_conv_1x1");
   const auto padded = select_conv(square(7, 16, 16, 1, 1, 1), Isa::kGeneric);
   EXPECT_EQ(padded.kernel->name, "eigen_f32_conv_im2col");
-  EXPECT_NE(padded.reason.find("not eigen_f32_conv_1x1: the input is padded"), std::string::npos)
+  EXPECT_NE(padded.reason.find("not eigen_f32_conv_1x1: the kernel is not 1x1 without padding"),
+            std::string::npos)
       << padded.reason;
   for (const Isa isa : kAllIsas) {
     const auto selected = select_conv(square(7, 3, 16, 3, 2, 1), isa);

@@ -55,6 +55,10 @@ bool takes(const GemmKernel& kernel, const GemmShape& shape) {
 TEST(Gemm, EveryVariantMatchesTheReference) {
   std::vector<GemmShape> shapes = {{1, 1000, 1280}, {3, 10, 513}, {49, 40, 512},
                                    {100, 7, 1025},  {1, 1, 1},    {5, 16, 0}};
+  for (const std::int64_t n : {23, 24, 48, 63, 65, 130}) {
+    shapes.push_back({7, n, 520});
+    shapes.push_back({.m = 50, .n = n, .k = 33, .half_weights = true});
+  }
   for (std::int64_t edge = 1; edge <= 17; ++edge) {
     shapes.push_back({edge, 18 - edge, 5});
     shapes.push_back({4, edge, edge});

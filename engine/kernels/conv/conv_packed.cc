@@ -1,0 +1,321 @@
+// Convolution on the register tiles of an instruction set, without im2col: a table of pointers says
+// where each tap of each output pixel begins, and the tile reads the channels from there. Taps in
+// the padding point at zeros. A prologue is applied while the rows of a block are brought into the
+// worker's scratch.
+//
+// The output pixels of all images are the rows of one product. A task is a range of rows times a
+// range of panels; how many of each is chosen so that what the tasks read together is least.
+#include <algorithm>
+#include <cstring>
+
+#include "engine/kernels/conv/conv.h"
+#include "engine/kernels/gemm/panels.h"
+
+namespace lode::engine {
+
+namespace {
+
+/// Depth of a slice of the sum: a panel's slice, and the rows' slices, are a part of the
+/// second-level cache.
+constexpr std::int64_t kDepthBlock = 1152;
+/// Input floats that the rows of one block reach: 256 KiB.
+constexpr std::int64_t kBlockFloats = 1 << 16;
+constexpr std::int64_t kMaxBlockRows = 192;
+/// Multiply-adds of a task at least: large enough to hide the hand-out.
+constexpr std::int64_t kTaskWork = 1 << 19;
+constexpr std::int64_t kMaxTasks = 64;
+
+struct Cut {
+  std::int64_t rows;       ///< output pixels of all images
+  std::int64_t task_rows;  ///< of a task; the last one of a panel group may have more
+  std::int64_t row_tasks;
+  std::int64_t panels;  ///< of all groups
+  std::int64_t panel_tasks;
+  std::int64_t block_rows;  ///< rows of a task that are worked on at once
+};
+
+/// Rows a task gets when `rows` are cut for `tasks`: whole tiles.
+std::int64_t rows_of_task(std::int64_t rows, std::int64_t tasks, std::int64_t tile_rows) {
+  const std::int64_t tiles = (rows / tasks + tile_rows / 2) / tile_rows;
+  return std::max<std::int64_t>(1, tiles) * tile_rows;
+}
+
+Cut cut_of(const TileSet& tiles, const ConvShape& shape) {
+  const PanelCut panels(tiles, shape.out_c / shape.groups);
+  Cut cut{};
+  cut.rows = shape.batch * shape.out_pixels();
+  cut.panels = panels.count() * shape.groups;
+  const std::int64_t tile_rows = tiles.tile_rows[panels.vectors(0) - 1];
+  const std::int64_t work = cut.rows * shape.out_c * shape.depth();
+  const std::int64_t wanted = std::clamp<std::int64_t>(work / kTaskWork, 1, kMaxTasks);
+  const std::int64_t weights = shape.out_c * shape.depth();
+  // A prologue is repeated for each group of panels: it counts like reading the input once more.
+  const std::int64_t input = shape.batch * shape.in_h * shape.in_w * shape.in_c *
+                             (shape.prologue == ConvPrologue::kNone ? 1 : 2);
+  std::int64_t least = -1;
+  for (std::int64_t columns = 1; columns <= cut.panels; ++columns) {
+    const std::int64_t asked = ceil_divide(wanted, columns);
+    const std::int64_t task_rows = rows_of_task(cut.rows, asked, tile_rows);
+    const std::int64_t row_tasks = std::max<std::int64_t>(1, cut.rows / task_rows);
+    if (row_tasks * columns < std::min<std::int64_t>(wanted, 6) && columns < cut.panels) continue;
+    const std::int64_t reads = row_tasks * weights + columns * input;
+    if (least < 0 || reads < least) {
+      least = reads;
+      cut.task_rows = task_rows;
+      cut.row_tasks = row_tasks;
+      cut.panel_tasks = columns;
+    }
+    if (columns >= wanted) break;
+  }
+  const std::int64_t most = std::clamp<std::int64_t>(
+      kBlockFloats / std::max<std::int64_t>(1, std::min(shape.depth(), kDepthBlock)), 2 * tile_rows,
+      kMaxBlockRows);
+  cut.block_rows = std::max<std::int64_t>(1, most / tile_rows) * tile_rows;
+  return cut;
+}
+
+std::int64_t taps_of(const ConvShape& shape) {
+  return shape.kernel_h * shape.kernel_w;
+}
+
+/// A worker's scratch: pointers [taps][block_rows], then rows after a prologue, then widened
+/// weights.
+struct Scratch {
+  std::size_t rows_at;
+  std::size_t weights_at;
+  std::size_t bytes;
+};
+
+constexpr std::size_t kAlignment = 64;
+
+std::size_t aligned(std::int64_t bytes) {
+  return static_cast<std::size_t>(round_up(bytes, kAlignment));
+}
+
+Scratch scratch_of(const TileSet& tiles, const ConvShape& shape, const Cut& cut) {
+  Scratch scratch{};
+  const auto pointer = static_cast<std::int64_t>(sizeof(const float*));
+  const auto element = static_cast<std::int64_t>(sizeof(float));
+  scratch.rows_at = aligned(taps_of(shape) * cut.block_rows * pointer);
+  const bool copies = shape.prologue != ConvPrologue::kNone;
+  scratch.weights_at =
+      scratch.rows_at + (copies ? aligned(cut.block_rows * shape.in_c * element) : 0);
+  const std::int64_t slice = std::min(kDepthBlock, shape.depth()) * tiles.max_vectors * tiles.lanes;
+  scratch.bytes = scratch.weights_at + (shape.half_weights ? aligned(slice * element) : 0);
+  return scratch;
+}
+
+std::int64_t group_floats(const TileSet& tiles, const ConvShape& shape) {
+  return round_up(
+      packed_panels_floats(tiles, shape.depth(), shape.out_c / shape.groups, shape.half_weights),
+      tiles.lanes);
+}
+
+/// All that the parts of a task share.
+struct Task {
+  const TileSet& tiles;
+  const ConvShape& shape;
+  const ConvArguments& arguments;
+  PanelCut panels;
+  Cut cut;
+  Scratch scratch;
+  const float* zeros;  ///< in_c of them
+  std::int64_t first_panel;
+  std::int64_t end_panel;
+
+  [[nodiscard]] const float** pointers() const {
+    return reinterpret_cast<const float**>(arguments.scratch);
+  }
+  [[nodiscard]] float* widened() const {
+    return reinterpret_cast<float*>(arguments.scratch + scratch.weights_at);
+  }
+};
+
+/// Where the channels of input pixel (y, x) begin, outside the image at zeros.
+const float* pixel_at(const Task& task, const float* image, std::int64_t y, std::int64_t x) {
+  const ConvShape& shape = task.shape;
+  if (y < 0 || y >= shape.in_h || x < 0 || x >= shape.in_w) return task.zeros;
+  return image + (y * shape.in_w + x) * shape.x_step();
+}
+
+/// Points [tap][row] at the input of rows [first, first + count).
+void fill_pointers(const Task& task, std::int64_t first, std::int64_t count) {
+  const ConvShape& shape = task.shape;
+  const std::int64_t image_floats = shape.in_h * shape.in_w * shape.x_step();
+  const float** pointers = task.pointers();
+  std::int64_t out_x = first % shape.out_w;
+  std::int64_t out_y = first / shape.out_w % shape.out_h;
+  const float* image = task.arguments.x + first / shape.out_pixels() * image_floats;
+  for (std::int64_t row = 0; row < count; ++row) {
+    const std::int64_t first_y = out_y * shape.stride_h - shape.pad_top;
+    const std::int64_t first_x = out_x * shape.stride_w - shape.pad_left;
+    const float** to = pointers + row;
+    for (std::int64_t ky = 0; ky < shape.kernel_h; ++ky) {
+      for (std::int64_t kx = 0; kx < shape.kernel_w; ++kx, to += task.cut.block_rows) {
+        *to =
+            pixel_at(task, image, first_y + ky * shape.dilation_h, first_x + kx * shape.dilation_w);
+      }
+    }
+    if (++out_x < shape.out_w) continue;
+    out_x = 0;
+    if (++out_y < shape.out_h) continue;
+    out_y = 0;
+    image += image_floats;
+  }
+}
+
+/// Rows through the prologue into scratch, the pointers to there. Pointwise convolutions only.
+void apply_prologue(const Task& task, std::int64_t first, std::int64_t count) {
+  const ConvShape& shape = task.shape;
+  const float** pointers = task.pointers();
+  auto* to = reinterpret_cast<float*>(task.arguments.scratch + task.scratch.rows_at);
+  const bool per_image = shape.prologue == ConvPrologue::kScale;
+  for (std::int64_t row = 0; row < count; ++row, to += shape.in_c) {
+    const std::int64_t image = (first + row) / shape.out_pixels();
+    task.tiles.scale_row(
+        {.x = pointers[row],
+         .scale = task.arguments.prologue_scale + (per_image ? image * shape.in_c : 0),
+         .shift = per_image ? nullptr : task.arguments.prologue_shift,
+         .count = shape.in_c,
+         .y = to});
+    pointers[row] = to;
+  }
+}
+
+/// Runs panel `panel` of group `group` on the block's rows.
+void run_panel(const Task& task, std::int64_t group, std::int64_t panel, PanelRun product) {
+  const ConvShape& shape = task.shape;
+  const std::int64_t depth = shape.in_c / shape.groups;
+  const std::int64_t taps = taps_of(shape);
+  const float* packed = task.arguments.packed + group * group_floats(task.tiles, shape);
+  product.vectors = task.panels.vectors(panel);
+  product.columns = task.panels.columns(panel);
+  product.bias = packed + task.panels.first_column(panel);
+  const float* const* pointers = product.rows;
+  // A slice is several whole taps or a part of one.
+  const std::int64_t slice_taps = std::clamp<std::int64_t>(kDepthBlock / depth, 1, taps);
+  const std::int64_t parts = ceil_divide(depth, kDepthBlock);
+  const std::int64_t slice_depth = slice_taps > 1 ? depth : ceil_divide(depth, parts);
+  for (std::int64_t tap = 0; tap < taps; tap += slice_taps) {
+    product.segments = std::min(slice_taps, taps - tap);
+    product.rows = pointers + tap * task.cut.block_rows;
+    for (std::int64_t c = 0; c < depth; c += slice_depth) {
+      product.first = group * depth + c;
+      product.depth = std::min(slice_depth, depth - c);
+      product.is_last = tap + product.segments == taps && c + product.depth == depth;
+      product.weights =
+          panel_weights(task.panels, task.tiles, shape.half_weights, packed, shape.depth(), panel,
+                        tap * depth + c, product.segments * product.depth, task.widened());
+      task.tiles.run_panel(product);
+      product.bias = nullptr;
+    }
+  }
+}
+
+/// All panels of the task on rows [first, first + count), at most a block.
+void run_block(const Task& task, std::int64_t first, std::int64_t count) {
+  const ConvShape& shape = task.shape;
+  fill_pointers(task, first, count);
+  if (shape.prologue != ConvPrologue::kNone) apply_prologue(task, first, count);
+  PanelRun product;
+  product.rows = task.pointers();
+  product.row_pitch = task.cut.block_rows;
+  product.row_count = count;
+  product.y_stride = shape.y_step();
+  product.residual_stride = shape.residual_step();
+  product.activation = task.arguments.activation;
+  for (std::int64_t index = task.first_panel; index < task.end_panel; ++index) {
+    const std::int64_t group = index / task.panels.count();
+    const std::int64_t panel = index % task.panels.count();
+    const std::int64_t column =
+        group * (shape.out_c / shape.groups) + task.panels.first_column(panel);
+    product.y = task.arguments.y + first * shape.y_step() + column;
+    if (shape.has_residual) {
+      product.residual = task.arguments.residual + first * shape.residual_step() + column;
+    }
+    run_panel(task, group, panel, product);
+  }
+}
+
+template <const TileSet& kTiles>
+void run(const ConvShape& shape, const ConvArguments& arguments, std::int64_t index) {
+  const Cut cut = cut_of(kTiles, shape);
+  const std::int64_t row_task = index % cut.row_tasks;
+  const std::int64_t panel_task = index / cut.row_tasks;
+  const Task task{.tiles = kTiles,
+                  .shape = shape,
+                  .arguments = arguments,
+                  .panels = PanelCut(kTiles, shape.out_c / shape.groups),
+                  .cut = cut,
+                  .scratch = scratch_of(kTiles, shape, cut),
+                  .zeros = arguments.packed + shape.groups * group_floats(kTiles, shape),
+                  .first_panel = cut.panels * panel_task / cut.panel_tasks,
+                  .end_panel = cut.panels * (panel_task + 1) / cut.panel_tasks};
+  const std::int64_t end =
+      row_task + 1 == cut.row_tasks ? cut.rows : (row_task + 1) * cut.task_rows;
+  for (std::int64_t row = row_task * cut.task_rows; row < end; row += cut.block_rows) {
+    run_block(task, row, std::min(cut.block_rows, end - row));
+  }
+}
+
+template <const TileSet& kTiles>
+std::int64_t task_count(const ConvShape& shape) {
+  const Cut cut = cut_of(kTiles, shape);
+  return cut.rows == 0 ? 0 : cut.row_tasks * cut.panel_tasks;
+}
+
+template <const TileSet& kTiles>
+std::size_t scratch_bytes(const ConvShape& shape) {
+  return scratch_of(kTiles, shape, cut_of(kTiles, shape)).bytes;
+}
+
+/// Each group's panels, then the zeros that padding reads.
+template <const TileSet& kTiles>
+std::size_t packed_floats(const ConvShape& shape) {
+  return static_cast<std::size_t>(shape.groups * group_floats(kTiles, shape) + shape.in_c);
+}
+
+template <const TileSet& kTiles>
+void pack(const ConvShape& shape, const ConvWeights& weights, float* packed) {
+  const std::int64_t group_out = shape.out_c / shape.groups;
+  for (std::int64_t group = 0; group < shape.groups; ++group) {
+    pack_into_panels(kTiles,
+                     {.data = weights.oihw + group * group_out * shape.depth(),
+                      .taps = taps_of(shape),
+                      .depth = shape.in_c / shape.groups,
+                      .n = group_out,
+                      .tap_stride = 1,
+                      .depth_stride = taps_of(shape),
+                      .n_stride = shape.depth(),
+                      .bias = weights.bias != nullptr ? weights.bias + group * group_out : nullptr},
+                     shape.half_weights, packed + group * group_floats(kTiles, shape));
+  }
+  std::fill_n(packed + shape.groups * group_floats(kTiles, shape), shape.in_c, 0.0F);
+}
+
+std::string_view refuse(const ConvShape& shape) {
+  return shape.x_is_plain ? "the input is not channels-last" : "";
+}
+
+template <const TileSet& kTiles>
+constexpr ConvKernel make_kernel(std::string_view name, Isa isa, std::string_view strength) {
+  return ConvKernel({.name = name,
+                     .isa = isa,
+                     .strength = strength,
+                     .refuse = refuse,
+                     .task_count = task_count<kTiles>,
+                     .scratch_bytes = scratch_bytes<kTiles>,
+                     .run = run<kTiles>},
+                    packed_floats<kTiles>, pack<kTiles>);
+}
+
+}  // namespace
+
+#if defined(__x86_64__)
+const ConvKernel avx512_f32_conv = make_kernel<avx512_tiles>(
+    "avx512_f32_conv", Isa::kAvx512, "pixels read through pointers, tiles of 6 x 64 or 8 x 48");
+const ConvKernel avx2_f32_conv = make_kernel<avx2_tiles>(
+    "avx2_f32_conv", Isa::kAvx2, "pixels read through pointers, tiles of 6 x 16 or 4 x 24");
+#endif
+
+}  // namespace lode::engine

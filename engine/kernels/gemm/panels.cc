@@ -1,0 +1,81 @@
+// Packing, once at load.
+#include "engine/kernels/gemm/panels.h"
+
+#include <algorithm>
+
+#include "base/dtype.h"
+
+namespace lode::engine {
+
+namespace {
+
+/// Rows of a column that are read before the next column's: their destinations stay in the cache.
+constexpr std::int64_t kRowBlock = 64;
+
+template <typename Element>
+Element converted(float value) {
+  if constexpr (sizeof(Element) == sizeof(float)) {
+    return value;
+  } else {
+    return f32_to_f16(value);
+  }
+}
+
+/// One panel, `width` columns with its padding, of which `columns` are there.
+template <typename Element>
+void pack_panel(const PanelWeights& weights, std::int64_t first, std::int64_t columns,
+                std::int64_t width, Element* to) {
+  for (std::int64_t tap = 0; tap < weights.taps; ++tap, to += weights.depth * width) {
+    const float* from = weights.data + tap * weights.tap_stride + first * weights.n_stride;
+    for (std::int64_t block = 0; block < weights.depth; block += kRowBlock) {
+      const std::int64_t end = std::min(weights.depth, block + kRowBlock);
+      for (std::int64_t column = 0; column < width; ++column) {
+        const float* source = from + column * weights.n_stride;
+        for (std::int64_t c = block; c < end; ++c) {
+          to[c * width + column] =
+              column < columns ? converted<Element>(source[c * weights.depth_stride]) : Element{};
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+std::int64_t packed_panels_floats(const TileSet& tiles, std::int64_t k, std::int64_t n, bool half) {
+  const PanelCut cut(tiles, n);
+  const std::int64_t weights = cut.padded_columns() * k;
+  return cut.padded_columns() + (half ? ceil_divide(weights, 2) : weights);
+}
+
+void pack_into_panels(const TileSet& tiles, const PanelWeights& weights, bool half, float* packed) {
+  const PanelCut cut(tiles, weights.n);
+  const std::int64_t k = weights.taps * weights.depth;
+  for (std::int64_t column = 0; column < cut.padded_columns(); ++column) {
+    packed[column] = weights.bias != nullptr && column < weights.n ? weights.bias[column] : 0.0F;
+  }
+  packed += cut.padded_columns();
+  for (std::int64_t panel = 0; panel < cut.count(); ++panel) {
+    const std::int64_t offset = panel_offset(cut, tiles, k, panel, 0);
+    const std::int64_t width = cut.vectors(panel) * tiles.lanes;
+    if (half) {
+      pack_panel(weights, cut.first_column(panel), cut.columns(panel), width,
+                 reinterpret_cast<std::uint16_t*>(packed) + offset);
+    } else {
+      pack_panel(weights, cut.first_column(panel), cut.columns(panel), width, packed + offset);
+    }
+  }
+}
+
+const float* panel_weights(const PanelCut& cut, const TileSet& tiles, bool half,
+                           const float* packed, std::int64_t total_k, std::int64_t panel,
+                           std::int64_t k, std::int64_t count, float* widened) {
+  const float* weights = packed + cut.padded_columns();
+  const std::int64_t offset = panel_offset(cut, tiles, total_k, panel, k);
+  if (!half) return weights + offset;
+  tiles.widen(reinterpret_cast<const std::uint16_t*>(weights) + offset,
+              count * cut.vectors(panel) * tiles.lanes, widened);
+  return widened;
+}
+
+}  // namespace lode::engine

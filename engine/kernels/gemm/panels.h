@@ -1,0 +1,83 @@
+// Weights in the order of a TileSet: the bias, then panel after panel.
+//
+// The vectors of output columns are shared among as few panels as TileSet::max_vectors allows, as
+// evenly as possible: no panel is much narrower than the widest, so none leaves the multipliers
+// idle.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/kernels/gemm/tile.h"
+#include "engine/kernels/kernel.h"
+
+namespace lode::engine {
+
+/// Cuts n > 0 columns into panels.
+class PanelCut {
+ public:
+  PanelCut(const TileSet& tiles, std::int64_t n)
+      : lanes_(tiles.lanes),
+        columns_(n),
+        vectors_(ceil_divide(n, tiles.lanes)),
+        count_(ceil_divide(vectors_, tiles.max_vectors)) {}
+
+  [[nodiscard]] std::int64_t count() const { return count_; }
+  /// Columns, rounded up to whole vectors.
+  [[nodiscard]] std::int64_t padded_columns() const { return vectors_ * lanes_; }
+  [[nodiscard]] std::int64_t vectors(std::int64_t panel) const {
+    return vectors_ / count_ + (panel < vectors_ % count_ ? 1 : 0);
+  }
+  /// The panel's first column.
+  [[nodiscard]] std::int64_t first_column(std::int64_t panel) const {
+    const std::int64_t wide = vectors_ % count_;
+    return (panel * (vectors_ / count_) + (panel < wide ? panel : wide)) * lanes_;
+  }
+  /// Columns of the panel that are there.
+  [[nodiscard]] std::int64_t columns(std::int64_t panel) const {
+    const std::int64_t room = vectors(panel) * lanes_;
+    const std::int64_t left = columns_ - first_column(panel);
+    return left < room ? left : room;
+  }
+
+ private:
+  std::int64_t lanes_;
+  std::int64_t columns_;
+  std::int64_t vectors_;
+  std::int64_t count_;
+};
+
+/// A matrix of weights with k = taps * depth rows and n columns: element (tap, c, column) is
+/// data[tap * tap_stride + c * depth_stride + column * n_stride].
+struct PanelWeights {
+  const float* data = nullptr;
+  std::int64_t taps = 1;
+  std::int64_t depth = 0;
+  std::int64_t n = 0;
+  std::int64_t tap_stride = 0;
+  std::int64_t depth_stride = 0;
+  std::int64_t n_stride = 0;
+  const float* bias = nullptr;  ///< [n], or null for zeros
+};
+
+/// Floats of memory for k x n weights; halves take half a float each.
+[[nodiscard]] std::int64_t packed_panels_floats(const TileSet& tiles, std::int64_t k,
+                                                std::int64_t n, bool half);
+
+/// Fills packed_panels_floats(); k is in the order (tap, c).
+void pack_into_panels(const TileSet& tiles, const PanelWeights& weights, bool half, float* packed);
+
+/// Where a panel's row `k` is in packed weights. With halves the pointer is to std::uint16_t.
+[[nodiscard]] inline std::int64_t panel_offset(const PanelCut& cut, const TileSet& tiles,
+                                               std::int64_t total_k, std::int64_t panel,
+                                               std::int64_t k) {
+  return cut.first_column(panel) * total_k + k * cut.vectors(panel) * tiles.lanes;
+}
+
+/// A panel's weights [k, k + count) as floats: in place, or widened into `widened`, which has room
+/// for them.
+[[nodiscard]] const float* panel_weights(const PanelCut& cut, const TileSet& tiles, bool half,
+                                         const float* packed, std::int64_t total_k,
+                                         std::int64_t panel, std::int64_t k, std::int64_t count,
+                                         float* widened);
+
+}  // namespace lode::engine

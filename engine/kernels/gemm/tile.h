@@ -1,0 +1,85 @@
+// The matrix product of the packed kernels (gemm, convolution, Winograd): rows that are found
+// through pointers times weights packed in panels, with bias, residual and activation applied while
+// the sums are in registers. One implementation an instruction set, reached through a TileSet;
+// what surrounds it (cutting, packing, pointers) is plain code, built once without -m flags.
+//
+// A panel is up to TileSet::max_vectors vectors of output columns, for each k side by side, zeros
+// behind the last column. An output element is one sum over ascending k, started from the bias,
+// whatever rows and columns are computed beside it: results do not depend on how the work is cut.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/kernels/activation.h"
+
+namespace lode::engine {
+
+/// One panel times many rows, over a slice of the sum. The slice is `segments` runs of `depth`
+/// elements; element (s, k) of row r is rows[s * row_pitch + r][first + k].
+struct PanelRun {
+  const float* weights = nullptr;  ///< [segments * depth][vectors * lanes], 64-byte aligned
+  std::int64_t vectors = 0;
+  std::int64_t columns = 0;  ///< valid ones, at most vectors * lanes
+  const float* const* rows = nullptr;
+  std::int64_t row_pitch = 0;
+  std::int64_t row_count = 0;
+  std::int64_t segments = 1;
+  std::int64_t first = 0;
+  std::int64_t depth = 0;
+  /// [vectors * lanes]; null: the sums go on from what is in y.
+  const float* bias = nullptr;
+  /// False: y takes plain sums, to be gone on with.
+  bool is_last = true;
+  /// Added to the last sums before the activation; null: none.
+  const float* residual = nullptr;
+  std::int64_t residual_stride = 0;  ///< floats from row to row
+  float* y = nullptr;
+  std::int64_t y_stride = 0;  ///< floats from row to row
+  Activation activation;
+};
+
+/// The first layer's panel: rows are `row_count` neighbouring output pixels of one row; element k
+/// of pixel i is x[offsets[k] + i * step].
+struct StemRun {
+  const float* weights = nullptr;
+  std::int64_t vectors = 0;
+  std::int64_t columns = 0;
+  const float* x = nullptr;
+  const std::int32_t* offsets = nullptr;
+  std::int64_t depth = 0;
+  std::int64_t step = 1;  ///< 1 or 2
+  std::int64_t row_count = 0;
+  const float* bias = nullptr;
+  float* y = nullptr;
+  std::int64_t y_stride = 0;
+  Activation activation;
+};
+
+/// y = x * scale, or max(0, x * scale + shift) where there is a shift.
+struct ScaleRow {
+  const float* x = nullptr;
+  const float* scale = nullptr;
+  const float* shift = nullptr;
+  std::int64_t count = 0;
+  float* y = nullptr;
+};
+
+struct TileSet {
+  std::int64_t lanes = 0;        ///< floats of a vector
+  std::int64_t max_vectors = 0;  ///< of a panel
+  /// Rows of the register tile for a panel of 1, 2, ... max_vectors vectors; row counts that are
+  /// multiples of it leave no tail.
+  std::int64_t tile_rows[4] = {};
+  void (*run_panel)(const PanelRun&) = nullptr;
+  void (*run_stem)(const StemRun&) = nullptr;
+  void (*scale_row)(const ScaleRow&) = nullptr;
+  /// Widens `count` halves (IEEE binary16) to floats.
+  void (*widen)(const std::uint16_t* from, std::int64_t count, float* to) = nullptr;
+};
+
+#if defined(__x86_64__)
+extern const TileSet avx2_tiles;
+extern const TileSet avx512_tiles;
+#endif
+
+}  // namespace lode::engine

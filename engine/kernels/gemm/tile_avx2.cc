@@ -1,0 +1,42 @@
+// AVX2 register tiles: 6 rows x 2 vectors of 8 floats, or 4 rows x 3 vectors.
+#if defined(__x86_64__)
+
+#include "engine/kernels/gemm/tile_simd.h"
+#include "engine/kernels/simd_avx2.h"
+
+namespace lode::engine {
+namespace {
+
+void run_panel(const PanelRun& run) {
+  switch (run.vectors) {
+    case 1:
+      return run_rows<F32x8, 6, 1>(run);
+    case 2:
+      return run_rows<F32x8, 6, 2>(run);
+    default:
+      return run_rows<F32x8, 4, 3>(run);
+  }
+}
+
+void widen(const std::uint16_t* from, std::int64_t count, float* to) {
+  std::int64_t i = 0;
+  for (; i + 8 <= count; i += 8) {
+    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i));
+    _mm256_storeu_ps(to + i, _mm256_cvtph_ps(halves));
+  }
+  for (; i < count; ++i) to[i] = _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(from[i])));
+}
+
+}  // namespace
+
+const TileSet avx2_tiles = {.lanes = 8,
+                            .max_vectors = 3,
+                            .tile_rows = {6, 6, 4},
+                            .run_panel = run_panel,
+                            .run_stem = nullptr,
+                            .scale_row = scale_row<F32x8>,
+                            .widen = widen};
+
+}  // namespace lode::engine
+
+#endif

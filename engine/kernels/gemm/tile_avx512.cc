@@ -1,0 +1,44 @@
+// AVX-512 register tiles: 8 rows x up to 3 vectors of 16 floats, or 6 rows x 4 vectors.
+#if defined(__x86_64__)
+
+#include "engine/kernels/gemm/tile_simd.h"
+#include "engine/kernels/simd_avx512.h"
+
+namespace lode::engine {
+namespace {
+
+void run_panel(const PanelRun& run) {
+  switch (run.vectors) {
+    case 1:
+      return run_rows<F32x16, 8, 1>(run);
+    case 2:
+      return run_rows<F32x16, 8, 2>(run);
+    case 3:
+      return run_rows<F32x16, 8, 3>(run);
+    default:
+      return run_rows<F32x16, 6, 4>(run);
+  }
+}
+
+void widen(const std::uint16_t* from, std::int64_t count, float* to) {
+  for (std::int64_t i = 0; i < count; i += 16) {
+    const std::int64_t left = count - i;
+    const __mmask16 valid = tail_mask16(left < 16 ? left : 16);
+    const __m256i halves = _mm256_maskz_loadu_epi16(valid, from + i);
+    _mm512_mask_storeu_ps(to + i, valid, _mm512_cvtph_ps(halves));
+  }
+}
+
+}  // namespace
+
+const TileSet avx512_tiles = {.lanes = 16,
+                              .max_vectors = 4,
+                              .tile_rows = {8, 8, 8, 6},
+                              .run_panel = run_panel,
+                              .run_stem = nullptr,
+                              .scale_row = scale_row<F32x16>,
+                              .widen = widen};
+
+}  // namespace lode::engine
+
+#endif
