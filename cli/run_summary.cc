@@ -152,6 +152,18 @@ std::string accuracy_text(const record::Accuracy& accuracy) {
   return text;
 }
 
+std::string early_stopping_text(const record::EarlyStopping& early) {
+  if (!early.applied) return fmt::format("not applied ({})", early.note);
+  if (early.percentile == 0.0) return "met (always, in offline)";
+  std::string text =
+      fmt::format("{}: {} of at least {} queries, {} discarded", early.met ? "met" : "NOT met",
+                  grouped(early.queries), grouped(early.queries_needed), grouped(early.discarded));
+  if (early.estimate_ns) {
+    text += fmt::format("; at most {} with 99% confidence", format_duration(*early.estimate_ns));
+  }
+  return text;
+}
+
 std::string verdict_word(const Record& record) {
   std::string verdict = record.verdict.valid ? "VALID" : "INVALID";
   if (record.interrupted) verdict += " (interrupted)";
@@ -248,7 +260,7 @@ std::string summary_text(const ShownRun& run) {
   text += line("used", fmt::format("peak memory {}, processor time {:.2f} s",
                                    format_bytes(record.resources.peak_rss_bytes),
                                    record.resources.cpu_seconds));
-  if (is_performance) text += line("early stop", record.early_stopping);
+  if (is_performance) text += line("early stop", early_stopping_text(metrics.early_stopping));
   text += verdict_text(record);
   text += line("record", run.directory.string());
   return text;

@@ -33,6 +33,7 @@ constexpr std::array<std::string_view, 4> kScenarios = {"single-stream", "multi-
 constexpr std::array<std::string_view, 2> kModes = {"performance", "accuracy"};
 constexpr std::array<std::string_view, 4> kPrecisions = {"fp32", "fp16", "int8-static",
                                                          "int8-dynamic"};
+constexpr std::array<std::string_view, 2> kSwitch = {"off", "on"};
 constexpr std::array<std::string_view, 3> kSuts = {"engine", "null", "delay"};
 constexpr std::array<std::string_view, 5> kIsas = {"best", "generic", "avx2", "avx512",
                                                    "avx512-vnni"};
@@ -77,6 +78,18 @@ Status set_sut(RunConfig& config, std::string_view text) {
   const auto at = std::find(kSuts.begin(), kSuts.end(), name) - kSuts.begin();
   config.sut = static_cast<SutKind>(at);
   return {};
+}
+
+template <auto kMember>
+Status set_switch(RunConfig& config, std::string_view text) {
+  std::string name;
+  LODE_CHECK_OK(read_choice(text, kSwitch, name));
+  config.settings.*kMember = name == "on";
+  return {};
+}
+template <auto kMember>
+std::string switch_text(const RunConfig& config) {
+  return std::string(kSwitch[config.settings.*kMember ? 1 : 0]);
 }
 
 Status set_preset(RunConfig& config, std::string_view text) {
@@ -187,7 +200,7 @@ std::string cpus_text(const RunConfig& config) {
 // clang-format off
 constexpr KeySpec kSubjectKeys[] = {
     {.name = "preset", .type = ValueType::kText,
-     .doc = "a named set of values below the file: quick or mlperf-edge",
+     .doc = "a named set of values below the file: quick, mlperf-edge or mlperf-edge-literal",
      .set = set_preset,
      .text = [](const RunConfig& c) { return c.preset; }},
     {.name = "model", .type = ValueType::kPath, .doc = "the model, an ONNX file",
@@ -279,6 +292,10 @@ constexpr KeySpec kRuleKeys[] = {
      .applies = {kLatencyBound, kPerformance, {}},
      .set = set_duration<&Settings::target_latency_ns>,
      .text = duration_text<&Settings::target_latency_ns>},
+    {.name = "early_stopping", .type = ValueType::kChoice,
+     .doc = "on: MLPerf's early stopping decides whether there were enough queries",
+     .choices = kSwitch, .applies = {{}, kPerformance, {}},
+     .set = set_switch<&Settings::early_stopping>, .text = switch_text<&Settings::early_stopping>},
     {.name = "samples_per_query", .type = ValueType::kCount, .doc = "samples of each query",
      .applies = {kMultiStream, {}, {}},
      .set = set_count<&Settings::samples_per_query, 1, kMostBatch>,

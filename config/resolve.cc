@@ -59,14 +59,12 @@ class Collector {
   std::vector<Assignment> all_;
 };
 
-Status add_yaml(Collector& collector, std::string_view text, std::string_view name, Origin origin,
-                std::string_view label) {
+Status add_yaml(Collector& collector, std::string_view text, std::string_view name) {
   LODE_TRY(const std::vector<YamlEntry> entries, parse_flat_yaml(text, name));
   for (const YamlEntry& entry : entries) {
-    const std::string where = label.empty() ? entry.key_at : std::string(label);
-    LODE_CHECK_OK(collector.add(entry.key, entry.value, {origin, where}, entry.value_at));
+    LODE_CHECK_OK(
+        collector.add(entry.key, entry.value, {Origin::kFile, entry.key_at}, entry.value_at));
   }
-  collector.end_source();
   return {};
 }
 
@@ -85,7 +83,7 @@ Status add_file(Collector& collector, const ConfigSources& sources) {
       return usage_error("'{}' is an HDF5 file and no configuration; give it with --dataset",
                          sources.file->string());
     }
-    LODE_CHECK_OK(add_yaml(collector, *text, sources.file->string(), Origin::kFile, ""));
+    LODE_CHECK_OK(add_yaml(collector, *text, sources.file->string()));
   }
   for (const StoredValue& stored : sources.stored) {
     const std::string where = fmt::format("{}: config.{}", sources.stored_name, stored.key);
@@ -132,19 +130,6 @@ Status add_command_line(Collector& collector, const ConfigSources& sources) {
   return {};
 }
 
-/// The preset's own assignments, if any source names one.
-Status add_preset(Collector& collector, const std::vector<Assignment>& given) {
-  const KeySpec* preset_key = find_key("preset");
-  const auto chosen = std::find_if(given.rbegin(), given.rend(),
-                                   [&](const Assignment& each) { return each.key == preset_key; });
-  if (chosen == given.rend()) return {};
-  const Preset* preset = find_preset(chosen->text);
-  // An unknown name is reported when the value is read, in the words of every other value.
-  if (preset == nullptr) return {};
-  return add_yaml(collector, preset->yaml, fmt::format("preset {}", preset->name), Origin::kPreset,
-                  fmt::format("preset {}", preset->name));
-}
-
 /// The run that decides which keys mean something: its scenario, mode and SUT alone.
 RunConfig kind_of_run(const std::vector<Assignment>& assignments) {
   RunConfig kind;
@@ -155,6 +140,46 @@ RunConfig kind_of_run(const std::vector<Assignment>& assignments) {
     (void)each.key->set(kind, each.text);
   }
   return kind;
+}
+
+/// What of a preset's lines counts in `scenario`: "key.scenario" stands for the key there, and is
+/// left out everywhere else.
+std::vector<YamlEntry> entries_for(std::vector<YamlEntry> entries, std::string_view scenario) {
+  std::vector<YamlEntry> chosen;
+  const auto add = [&chosen](YamlEntry entry, std::string_view key) {
+    entry.key = std::string(key);
+    std::erase_if(chosen, [&](const YamlEntry& earlier) { return earlier.key == entry.key; });
+    chosen.push_back(std::move(entry));
+  };
+  const auto dot_of = [](const YamlEntry& entry) { return entry.key.find('.'); };
+  for (YamlEntry& entry : entries) {
+    if (dot_of(entry) == std::string::npos) add(entry, std::string(entry.key));
+  }
+  for (YamlEntry& entry : entries) {
+    const std::size_t dot = dot_of(entry);
+    if (dot == std::string::npos || entry.key.substr(dot + 1) != scenario) continue;
+    add(entry, entry.key.substr(0, dot));
+  }
+  return chosen;
+}
+
+/// The preset's own assignments, if any source names one.
+Status add_preset(Collector& collector, const std::vector<Assignment>& given) {
+  const KeySpec* preset_key = find_key("preset");
+  const auto chosen = std::find_if(given.rbegin(), given.rend(),
+                                   [&](const Assignment& each) { return each.key == preset_key; });
+  if (chosen == given.rend()) return {};
+  const Preset* preset = find_preset(chosen->text);
+  // An unknown name is reported when the value is read, in the words of every other value.
+  if (preset == nullptr) return {};
+  const std::string label = fmt::format("preset {}", preset->name);
+  LODE_TRY(std::vector<YamlEntry> entries, parse_flat_yaml(preset->yaml, label));
+  const loadgen::Scenario scenario = kind_of_run(given).settings.scenario;
+  for (const YamlEntry& entry : entries_for(std::move(entries), scenario_name(scenario))) {
+    LODE_CHECK_OK(collector.add(entry.key, entry.value, {Origin::kPreset, label}, entry.value_at));
+  }
+  collector.end_source();
+  return {};
 }
 
 /// Settings that contradict each other, told where the first one named stands.

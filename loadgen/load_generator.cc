@@ -230,7 +230,8 @@ Measurement TestRun::measure(EndCause end) {
   if (percentile && settings_.target_percentile != 0.0) percentile = settings_.target_percentile;
   Measurement measurement;
   measurement.raw = recorder_.raw_times(issuer_.window_start_ns());
-  measurement.metrics = compute_metrics(measurement.raw, policy_.is_closed_loop(), percentile);
+  measurement.metrics =
+      compute_metrics(measurement.raw, settings_, policy_.is_closed_loop(), percentile);
   measurement.verdict = judge({
       .settings = settings_,
       .metrics = measurement.metrics,

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "loadgen/early_stopping.h"
+
 namespace lode::loadgen {
 namespace {
 
@@ -38,7 +40,7 @@ std::string percentile_name(double p) {
   return name;
 }
 
-Metrics compute_metrics(const RawTimes& raw, bool is_closed_loop,
+Metrics compute_metrics(const RawTimes& raw, const Settings& settings, bool is_closed_loop,
                         std::optional<double> percentile) {
   Metrics metrics;
   std::vector<std::int64_t> latencies;
@@ -64,8 +66,14 @@ Metrics compute_metrics(const RawTimes& raw, bool is_closed_loop,
   metrics.service_ns = distribution(services);
   std::vector<std::int64_t> lags = issue_lags(raw, is_closed_loop);
   metrics.issue_lag_ns = distribution(lags);
+  // summarize() has sorted the latencies.
+  metrics.early_stopping.note = "not asked for";
+  if (settings.mode != Mode::kPerformance) {
+    metrics.early_stopping.note = "means nothing in accuracy mode";
+  } else if (settings.early_stopping) {
+    metrics.early_stopping = assess_early_stopping(settings, percentile, latencies);
+  }
   if (percentile) {
-    // summarize() has sorted them.
     const std::int64_t value = latencies.empty() ? 0 : record::percentile(latencies, *percentile);
     metrics.headline = {percentile_name(*percentile) + "_latency", static_cast<double>(value),
                         "ns"};

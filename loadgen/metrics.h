@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "loadgen/settings.h"
 #include "results/record/measurement.h"
 
 namespace lode::loadgen {
@@ -18,7 +19,9 @@ namespace lode::loadgen {
 /// previous query's completion to the issue (the first query: from its scheduled time), otherwise
 /// from the scheduled time to the issue.
 /// The headline is latency at `percentile` (pXX_latency), or without one the throughput.
-[[nodiscard]] record::Metrics compute_metrics(const record::RawTimes& raw, bool is_closed_loop,
+/// Early stopping is assessed in performance mode if the settings ask for it.
+[[nodiscard]] record::Metrics compute_metrics(const record::RawTimes& raw, const Settings& settings,
+                                              bool is_closed_loop,
                                               std::optional<double> percentile);
 
 }  // namespace lode::loadgen

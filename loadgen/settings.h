@@ -37,6 +37,9 @@ struct Settings {
   /// A limit on the target percentile; the run is INVALID above it. 0: none.
   std::int64_t target_latency_ns = 0;
 
+  /// MLPerf's early stopping (early_stopping.h) decides whether there were enough queries.
+  bool early_stopping = false;
+
   /// Uncounted queries before the clock starts.
   std::uint64_t warmup_queries = 5;
 

@@ -178,6 +178,19 @@ std::optional<Reason> check_coverage(const Outcome& outcome) {
                 limit_to_raise(outcome)};
 }
 
+std::optional<Reason> check_early_stopping(const Outcome& outcome) {
+  const record::EarlyStopping& early = outcome.metrics.early_stopping;
+  if (!early.applied || early.met || ended_early(outcome)) return std::nullopt;
+  return Reason{
+      "early_stopping",
+      early.discarded > 0 && outcome.settings.scenario == Scenario::kServer
+          ? fmt::format("{} queries, {} of them over the limit", early.queries, early.discarded)
+          : fmt::format("{} queries", early.queries),
+      fmt::format("at least {} for {} with 99% confidence", early.queries_needed,
+                  percentile_name(early.percentile)),
+      fmt::format("raise min_queries to {} or more", early.queries_needed)};
+}
+
 std::optional<Reason> check_target_latency(const Outcome& outcome) {
   const std::int64_t limit_ns = outcome.settings.target_latency_ns;
   if (limit_ns == 0 || !is_performance(outcome) || !outcome.percentile ||
@@ -206,10 +219,11 @@ std::optional<Reason> check_issue_lag(const Outcome& outcome) {
                 "system under test, kept it from issuing in time"};
 }
 
-constexpr std::array<Rule, 14> kRules = {
-    check_interrupted, check_failure,    check_timeout,        check_memory,    check_max_duration,
-    check_unanswered,  check_duplicates, check_unknown,        check_late,      check_min_duration,
-    check_min_queries, check_coverage,   check_target_latency, check_issue_lag,
+constexpr std::array<Rule, 15> kRules = {
+    check_interrupted,    check_failure,        check_timeout,     check_memory,
+    check_max_duration,   check_unanswered,     check_duplicates,  check_unknown,
+    check_late,           check_min_duration,   check_min_queries, check_coverage,
+    check_early_stopping, check_target_latency, check_issue_lag,
 };
 
 }  // namespace

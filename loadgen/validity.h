@@ -29,7 +29,7 @@ struct Outcome {
 
 /// Applies all rules. Names of the rules: interrupted, sut_failure, query_timeout, recorder_memory,
 /// max_duration, unanswered, duplicates, unknown_ids, late_answers, min_duration, min_queries,
-/// accuracy_coverage, target_latency, issue_lag.
+/// accuracy_coverage, early_stopping, target_latency, issue_lag.
 [[nodiscard]] record::Verdict judge(const Outcome& outcome);
 
 /// The most issue lag that a closed loop may have at p99: max(10 us, 1% of the median latency).

@@ -77,12 +77,15 @@ Record describe(const ResolvedConfig& config, const Subject& subject, std::strin
   return record;
 }
 
-/// What a preset asks for and this version does not do is said in the record.
-std::string early_stopping_note(const config::RunConfig& values, const std::string& measured) {
-  if (values.preset.empty()) return measured;
-  if (values.preset == "quick") return fmt::format("{} (preset quick waives it)", measured);
-  return fmt::format("{} (preset {} asks for it; this version does not have it)", measured,
-                     values.preset);
+/// Who decided that early stopping was not applied.
+std::string early_stopping_note(const ResolvedConfig& config, const std::string& measured) {
+  for (const config::Setting& setting : config.settings) {
+    if (setting.key != "early_stopping" || setting.source.origin == config::Origin::kDefault) {
+      continue;
+    }
+    return fmt::format("waived by {}", setting.source.where);
+  }
+  return measured;
 }
 
 /// Names the directory asked for where an error names its staging place.
@@ -137,7 +140,8 @@ Result<RunOutcome> execute(const ResolvedConfig& config, std::string_view comman
   record.metrics = std::move(measurement.metrics);
   record.warmup_queries = measurement.warmup_queries;
   record.expected_qps = measurement.expected_qps;
-  record.early_stopping = early_stopping_note(values, measurement.early_stopping);
+  record::EarlyStopping& early = record.metrics.early_stopping;
+  if (!early.applied) early.note = early_stopping_note(config, early.note);
   if (scorer.has_value()) {
     LODE_TRY(record.accuracy, scorer->result());
     record.accuracy->target_top1 = values.accuracy_target;

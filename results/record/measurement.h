@@ -31,6 +31,21 @@ struct Headline {
   std::string unit;    ///< "ns" or "samples/s"
 };
 
+/// MLPerf's early stopping: whether there were enough queries for the percentile to be certain.
+/// loadgen/early_stopping.h has the rule.
+struct EarlyStopping {
+  bool applied = false;
+  std::string note;                  ///< why it was not applied
+  bool met = false;                  ///< what follows means something if it was applied
+  double percentile = 0.0;           ///< 0: judged by throughput, always met
+  std::uint64_t queries = 0;         ///< completed
+  std::uint64_t queries_needed = 0;  ///< the least that there had to be
+  /// Queries that the estimate leaves above it; server: those over the latency bound.
+  std::uint64_t discarded = 0;
+  std::optional<std::int64_t> estimate_ns;      ///< of the percentile, with 99% confidence
+  std::optional<std::int64_t> estimate_p99_ns;  ///< single-stream: of p99
+};
+
 struct Metrics {
   Headline headline;
   std::uint64_t queries = 0;     ///< completed
@@ -41,6 +56,7 @@ struct Metrics {
   std::optional<Distribution> latency_ns;    ///< completed - scheduled, per query
   std::optional<Distribution> service_ns;    ///< completed - issued, per query
   std::optional<Distribution> issue_lag_ns;  ///< how late the generator itself was
+  EarlyStopping early_stopping;
 };
 
 /// False when what the headline is a figure of never completed.
@@ -68,7 +84,6 @@ struct Measurement {
   /// Offline, performance mode: the samples/s that sized the query, given or measured during the
   /// warm-up; otherwise 0.
   double expected_qps = 0.0;
-  std::string early_stopping = "not applied";
 };
 
 /// sorted[size_t(n * p)], as MLPerf LoadGen has it. `sorted` ascending and not empty, 0 <= p < 1.

@@ -92,8 +92,7 @@ struct Record {
   Verdict verdict;
   Metrics metrics;
   std::uint64_t warmup_queries = 0;
-  double expected_qps = 0.0;   ///< offline: the rate that sized the query; 0: none
-  std::string early_stopping;  ///< "not applied", with the reason if there is one
+  double expected_qps = 0.0;  ///< offline: the rate that sized the query; 0: none
   std::optional<Accuracy> accuracy;
   Resources resources;
 };

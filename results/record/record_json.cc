@@ -117,6 +117,18 @@ Json headline_json(const Metrics& metrics) {
   return {{"name", headline.name}, {"value", std::move(value)}, {"unit", headline.unit}};
 }
 
+Json early_stopping_json(const EarlyStopping& early) {
+  if (!early.applied) return {{"applied", false}, {"note", early.note}};
+  return {{"applied", true},
+          {"met", early.met},
+          {"percentile", early.percentile > 0.0 ? Json(finite(early.percentile)) : Json()},
+          {"queries", early.queries},
+          {"queries_needed", early.queries_needed},
+          {"discarded", early.discarded},
+          {"estimate_ns", or_null(early.estimate_ns)},
+          {"estimate_p99_ns", or_null(early.estimate_p99_ns)}};
+}
+
 Json metrics_json(const Record& record) {
   const Metrics& metrics = record.metrics;
   Json json = {
@@ -128,7 +140,7 @@ Json metrics_json(const Record& record) {
       {"latency_ns", distribution_json(metrics.latency_ns)},
       {"service_ns", distribution_json(metrics.service_ns)},
       {"issue_lag_ns", distribution_json(metrics.issue_lag_ns)},
-      {"early_stopping", {{"applied", false}, {"note", record.early_stopping}}},
+      {"early_stopping", early_stopping_json(metrics.early_stopping)},
       {"warmup_queries", record.warmup_queries},
   };
   if (record.expected_qps > 0) json["expected_qps"] = finite(record.expected_qps);

@@ -209,6 +209,25 @@ void check_parts(const JsonCursor& root, const Record& record) {
   }
 }
 
+EarlyStopping as_early_stopping(const JsonCursor& cursor) {
+  const auto as_integer = [](const JsonCursor& value) { return value.integer(); };
+  EarlyStopping early;
+  early.applied = cursor.at("applied").boolean();
+  if (!early.applied) {
+    early.note = cursor.at("note").text();
+    return early;
+  }
+  early.met = cursor.at("met").boolean();
+  early.percentile = cursor.at("percentile").optional(as_fraction).value_or(0.0);
+  early.queries = cursor.at("queries").count();
+  early.queries_needed = cursor.at("queries_needed").count();
+  early.discarded = cursor.at("discarded").count();
+  early.estimate_ns = cursor.at("estimate_ns").optional(as_integer);
+  early.estimate_p99_ns = cursor.at("estimate_p99_ns").optional(as_integer);
+  if (early.discarded > early.queries) cursor.at("discarded").fail("is more than queries");
+  return early;
+}
+
 Metrics as_metrics(const JsonCursor& cursor) {
   Metrics metrics;
   const JsonCursor headline = cursor.at("headline");
@@ -222,6 +241,7 @@ Metrics as_metrics(const JsonCursor& cursor) {
   metrics.latency_ns = cursor.at("latency_ns").optional(as_distribution);
   metrics.service_ns = cursor.at("service_ns").optional(as_distribution);
   metrics.issue_lag_ns = cursor.at("issue_lag_ns").optional(as_distribution);
+  metrics.early_stopping = as_early_stopping(cursor.at("early_stopping"));
   return metrics;
 }
 
@@ -287,7 +307,6 @@ Record as_record(const JsonCursor& root) {
   record.metrics = as_metrics(metrics);
   record.warmup_queries = metrics.at("warmup_queries").count();
   if (metrics.has("expected_qps")) record.expected_qps = metrics.at("expected_qps").number();
-  record.early_stopping = metrics.at("early_stopping").at("note").text();
   record.accuracy = root.at("accuracy").optional(as_accuracy);
   record.resources = as_resources(root.at("resources"));
   check_parts(root, record);

@@ -51,6 +51,7 @@ TEST(Keys, SetChangesWhatTextShows) {
                                                                   {"cpus", "3"},
                                                                   {"accuracy_target", "0.5"},
                                                                   {"expected_qps", "12.5"},
+                                                                  {"early_stopping", "on"},
                                                                   {"recorder_memory", "3MiB"},
                                                                   {"target_qps", "3"}};
   for (const KeySpec& key : all_keys()) {

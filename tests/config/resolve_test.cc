@@ -140,7 +140,8 @@ TEST_F(ResolveTest, WrongTypesAndRanges) {
   EXPECT_THAT(error_in_file("mode: accuracy\naccuracy_target: 75\n"),
               HasSubstr("write 0.75 for 75%"));
   EXPECT_THAT(error_in_file("cpus: [0, x]\n"), HasSubstr("not a list of processors"));
-  EXPECT_THAT(error_in_file("preset: slow\n"), HasSubstr("'slow' is not mlperf-edge or quick"));
+  EXPECT_THAT(error_in_file("preset: slow\n"),
+              HasSubstr("'slow' is not mlperf-edge-literal, mlperf-edge or quick"));
   EXPECT_THAT(error_of(with_sets({"batch"})), HasSubstr("write --set KEY=VALUE"));
 }
 
@@ -196,6 +197,20 @@ TEST_F(ResolveTest, APresetLeavesOutWhatIsForOtherScenarios) {
   const ResolvedConfig offline = resolved(with_sets({"preset=mlperf-edge", "scenario=offline"}));
   EXPECT_EQ(offline.values.settings.offline_min_samples, 24576U);
   EXPECT_EQ(offline.where("offline_min_samples"), "preset mlperf-edge");
+}
+
+TEST_F(ResolveTest, APresetMayHaveValuesOfOneScenario) {
+  const auto literal = [](std::string scenario) {
+    return resolved(with_sets({"preset=mlperf-edge-literal", "scenario=" + scenario}))
+        .values.settings;
+  };
+  EXPECT_EQ(literal("single-stream").min_query_count, 1024U);
+  EXPECT_EQ(literal("single-stream").min_duration_ns, 60'000'000'000);
+  EXPECT_EQ(literal("multi-stream").min_query_count, 270'336U);
+  EXPECT_EQ(literal("multi-stream").min_duration_ns, 600'000'000'000);
+  EXPECT_EQ(literal("offline").offline_min_samples, 24'576U);
+  EXPECT_FALSE(literal("offline").early_stopping);
+  EXPECT_TRUE(resolved(with_sets({"preset=mlperf-edge"})).values.settings.early_stopping);
 }
 
 TEST_F(ResolveTest, EveryPresetResolvesInEveryScenarioAndMode) {

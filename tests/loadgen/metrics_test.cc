@@ -22,7 +22,7 @@ record::RawTimes three_queries() {
 }
 
 TEST(Metrics, LatencyCountsFromScheduledAndServiceFromIssued) {
-  const record::Metrics m = compute_metrics(three_queries(), false, 0.5);
+  const record::Metrics m = compute_metrics(three_queries(), Settings{}, false, 0.5);
   EXPECT_EQ(m.queries, 2U);
   EXPECT_EQ(m.samples, 5U);
   EXPECT_EQ(m.latency_ns->min, 80);
@@ -37,17 +37,17 @@ TEST(Metrics, LatencyCountsFromScheduledAndServiceFromIssued) {
 }
 
 TEST(Metrics, IssueLagIsTheGeneratorsOwnPart) {
-  const record::Metrics open = compute_metrics(three_queries(), false, std::nullopt);
+  const record::Metrics open = compute_metrics(three_queries(), Settings{}, false, std::nullopt);
   EXPECT_EQ(open.issue_lag_ns->min, 0);
   EXPECT_EQ(open.issue_lag_ns->max, 30);
-  const record::Metrics closed = compute_metrics(three_queries(), true, std::nullopt);
+  const record::Metrics closed = compute_metrics(three_queries(), Settings{}, true, std::nullopt);
   EXPECT_EQ(closed.issue_lag_ns->min, 5);    // the first: issued - scheduled
   EXPECT_EQ(closed.issue_lag_ns->max, 50);   // 230 - 180
   EXPECT_EQ(closed.issue_lag_ns->mean, 22);  // (5 + 50 + 10) / 3
 }
 
 TEST(Metrics, OfNothing) {
-  const record::Metrics m = compute_metrics({}, true, 0.9);
+  const record::Metrics m = compute_metrics({}, Settings{}, true, 0.9);
   EXPECT_FALSE(m.latency_ns);
   EXPECT_FALSE(m.issue_lag_ns);
   EXPECT_EQ(m.duration_ns, 0);

@@ -72,7 +72,7 @@ TEST_F(Scenarios, SingleStreamIssuesOnAnswerAndStopsAtMinDuration) {
   EXPECT_EQ(m.metrics.headline.value, kMs);
   EXPECT_EQ(m.metrics.headline.unit, "ns");
   EXPECT_EQ(m.metrics.issue_lag_ns->max, 0);
-  EXPECT_EQ(m.early_stopping, "not applied");
+  EXPECT_FALSE(m.metrics.early_stopping.applied);
   EXPECT_FALSE(m.interrupted);
 }
 
@@ -149,6 +149,21 @@ TEST_F(Scenarios, TargetLatencyIsALimitOnThePercentile) {
   const Measurement m = measure(settings);
   ASSERT_THAT(rules(m), ElementsAre("target_latency"));
   EXPECT_EQ(m.verdict.reasons[0].value, "p90 1 ms");
+}
+
+TEST_F(Scenarios, EarlyStoppingWantsEnoughQueries) {
+  Settings settings = settings_for(Scenario::kMultiStream);
+  settings.early_stopping = true;
+  const Measurement few = measure(settings);
+  ASSERT_THAT(rules(few), ElementsAre("early_stopping"));
+  EXPECT_EQ(few.verdict.reasons[0].value, "125 queries");
+  EXPECT_EQ(few.verdict.reasons[0].limit, "at least 662 for p99 with 99% confidence");
+  EXPECT_EQ(few.verdict.reasons[0].advice, "raise min_queries to 662 or more");
+  settings.min_query_count = 662;
+  const Measurement enough = measure(settings);
+  EXPECT_TRUE(enough.verdict.valid);
+  EXPECT_TRUE(enough.metrics.early_stopping.met);
+  EXPECT_EQ(enough.metrics.early_stopping.estimate_ns, 8 * kMs);
 }
 
 TEST_F(Scenarios, MaxQueriesEndsBeforeMinDuration) {

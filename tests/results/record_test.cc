@@ -40,7 +40,6 @@ void check_all_members(const Json& whole, const Json::json_pointer& at, const st
   for (const auto& [key, value] : here.items()) {
     const std::string name = path.empty() ? key : fmt::format("{}.{}", path, key);
     if (path == "config" || path == "config_from") continue;
-    if (name == "metrics.early_stopping.applied") continue;
     Json broken = whole;
     broken[at].erase(key);
     const auto missing = from_json(broken.dump(), "f");

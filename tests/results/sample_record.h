@@ -45,7 +45,7 @@ inline Record sample_record() {
   record.metrics.latency_ns = Distribution{1, 5, 2, 3, 4, 5, 6, 7, 9007199254740993};
   record.metrics.service_ns = Distribution{1, 1, 1, 1, 1, 1, 1, 1, 1};
   record.warmup_queries = 5;
-  record.early_stopping = "not applied";
+  record.metrics.early_stopping = {true, "", false, 0.99, 62, 662, 0, std::nullopt, 77};
   record.accuracy = Accuracy{500, 382, 460, 0.764, 0.92, std::nullopt, 0, 0.5};
   record.resources = {1 << 20, 1.5, 1.25, 0.25, 10, 0, 3, 4};
   return record;
