@@ -7,7 +7,8 @@ function(lode_library name)
   file(GLOB kernels CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/gemm/*.cc
        ${CMAKE_CURRENT_SOURCE_DIR}/conv/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/dwconv/*.cc
        ${CMAKE_CURRENT_SOURCE_DIR}/pool/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/eltwise/*.cc
-       ${CMAKE_CURRENT_SOURCE_DIR}/reduce/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/quantize/*.cc)
+       ${CMAKE_CURRENT_SOURCE_DIR}/reduce/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/quantize/*.cc
+       ${CMAKE_CURRENT_SOURCE_DIR}/peak/*.cc)
   list(APPEND sources ${nested} ${kernels})
   if(NOT sources)
     # A folder without code yet is a library all the same, so that its CMakeLists.txt needs no case.

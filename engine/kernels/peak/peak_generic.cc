@@ -1,0 +1,49 @@
+// The limits of the ABI's baseline, in the compiler's own vectors: a multiplication and an addition
+// apart, since the baseline of x86-64 has no fused one and results stay comparable across machines.
+#include "engine/kernels/peak/peak.h"
+
+namespace lode::engine {
+
+namespace {
+
+constexpr int kLanes = 4;
+constexpr int kChains = 12;
+using Vector [[gnu::vector_size(kLanes * sizeof(float)), gnu::may_alias]] = float;
+
+float multiply_add(std::int64_t rounds) {
+  const Vector factor = {0.999F, 0.999F, 0.999F, 0.999F};
+  const Vector step = {0.001F, 0.001F, 0.001F, 0.001F};
+  Vector chains[kChains];
+  for (int i = 0; i < kChains; ++i) chains[i] = Vector{} + static_cast<float>(i);
+  for (std::int64_t round = 0; round < rounds; ++round) {
+#pragma GCC unroll 12
+    for (int i = 0; i < kChains; ++i) chains[i] = chains[i] * factor + step;
+  }
+  Vector sum = chains[0];
+  for (int i = 1; i < kChains; ++i) sum += chains[i];
+  return sum[0] + sum[1] + sum[2] + sum[3];
+}
+
+float read(const float* from, std::int64_t count) {
+  constexpr int kStreams = 8;
+  Vector sums[kStreams] = {};
+  for (std::int64_t at = 0; at < count; at += kStreams * kLanes) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kStreams; ++i) {
+      const auto* vector = reinterpret_cast<const Vector*>(from + at + i * kLanes);
+      sums[i] += *vector;
+    }
+  }
+  for (int i = 1; i < kStreams; ++i) sums[0] += sums[i];
+  return sums[0][0] + sums[0][1] + sums[0][2] + sums[0][3];
+}
+
+}  // namespace
+
+constexpr PeakKernel generic_f32_peak = {.name = "generic_f32_peak",
+                                         .isa = Isa::kGeneric,
+                                         .flops_per_round = 2 * kChains * kLanes,
+                                         .multiply_add = multiply_add,
+                                         .read = read};
+
+}  // namespace lode::engine
