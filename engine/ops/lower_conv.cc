@@ -61,6 +61,7 @@ Result<Step> lower_conv(LowerContext& context) {
                                                  .scratch = arguments.scratch,
                                                  .activation = activation};
                           });
+  step.flops = conv_flops(shape);
   attach_weights(step, std::move(packed));
   return step;
 }

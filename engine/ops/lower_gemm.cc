@@ -25,6 +25,7 @@ Step gemm_step(LowerContext& context, const GemmShape& shape, const Activation& 
                                                  .scratch = arguments.scratch,
                                                  .activation = activation};
                           });
+  step.flops = gemm_flops(shape);
   attach_weights(step, std::move(packed));
   return step;
 }

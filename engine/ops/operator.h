@@ -63,6 +63,9 @@ struct Step {
   std::function<void(const StepArguments&, std::int64_t task)> run;
   std::shared_ptr<const void> weights;  ///< packed weights that `run` points into
   std::size_t weight_bytes = 0;         ///< of `weights`
+  /// Multiplications and additions of the definition, of convolutions and matrix products only: a
+  /// kernel that needs fewer has more than its machine's FLOP/s. 0: not counted.
+  double flops = 0.0;
 };
 
 /// Packed weights live as long as the model and are shared by all its plans.

@@ -2,6 +2,7 @@
 #include "engine/runtime/plan.h"
 
 #include <algorithm>
+#include <chrono>
 #include <new>
 #include <set>
 
@@ -27,6 +28,10 @@ void run_task(void* context, std::int64_t task, int worker) {
   StepArguments arguments = run.arguments;
   arguments.scratch = run.scratch + static_cast<std::size_t>(worker) * run.scratch_stride;
   run.step->run(arguments, task);
+}
+
+std::int64_t now_ns() {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
@@ -108,9 +113,10 @@ void Plan::set_ports(std::span<const TensorView> inputs,
 }
 
 Status Plan::run(ThreadPool& pool, std::span<const TensorView> inputs,
-                 std::span<const MutableTensorView> outputs) {
+                 std::span<const MutableTensorView> outputs, std::span<std::int64_t> step_ns) {
   const ThreadPool::CallerScope scope(pool);
   set_ports(inputs, outputs);
+  std::int64_t begin_ns = step_ns.empty() ? 0 : now_ns();
   for (std::size_t i = 0; i < parts_.steps.size(); ++i) {
     const Step& step = parts_.steps[i].step;
     StepRun run{.step = &step,
@@ -123,8 +129,27 @@ Status Plan::run(ThreadPool& pool, std::span<const TensorView> inputs,
       parts_.failure->reset();
       return error;
     }
+    if (!step_ns.empty()) {
+      const std::int64_t end_ns = now_ns();
+      step_ns[i] = end_ns - begin_ns;
+      begin_ns = end_ns;
+    }
   }
   return {};
+}
+
+/// Constants that were packed do not count beside what they were packed into.
+std::size_t Plan::touched_bytes(const PlanStep& step) const {
+  std::size_t bytes = step.step.weight_bytes;
+  const bool is_packed = step.step.weights != nullptr;
+  for (const std::vector<BufferId>* ids : {&step.inputs, &step.outputs}) {
+    for (const BufferId id : *ids) {
+      if (id == kNoBuffer) continue;
+      const Buffer& buffer = parts_.buffers[static_cast<std::size_t>(id)];
+      if (!is_packed || buffer.home != Buffer::Home::kConstant) bytes += buffer.bytes;
+    }
+  }
+  return bytes;
 }
 
 PlanInfo Plan::info(const Graph& graph) const {
@@ -138,7 +163,9 @@ PlanInfo Plan::info(const Graph& graph) const {
                           .kernel = step.step.kernel,
                           .reason = step.step.reason,
                           .output_shape = step.output_shape,
-                          .scratch_bytes = step.step.scratch_bytes});
+                          .scratch_bytes = step.step.scratch_bytes,
+                          .flops = step.step.flops,
+                          .bytes = touched_bytes(step)});
     if (step.step.weights != nullptr && seen.insert(step.step.weights.get()).second) {
       info.packed_weight_bytes += step.step.weight_bytes;
     }

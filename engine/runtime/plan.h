@@ -76,9 +76,11 @@ class Plan {
   void bind(std::byte* arena, std::byte* scratch, std::size_t scratch_stride);
 
   /// Runs all steps. Shapes and types of inputs and outputs have been checked. Allocates nothing
-  /// but what references of operators without a kernel may.
+  /// but what references of operators without a kernel may. `step_ns`, if not empty, takes the time
+  /// of each step, as the caller sees it.
   [[nodiscard]] Status run(ThreadPool& pool, std::span<const TensorView> inputs,
-                           std::span<const MutableTensorView> outputs);
+                           std::span<const MutableTensorView> outputs,
+                           std::span<std::int64_t> step_ns = {});
 
   [[nodiscard]] PlanInfo info(const Graph& graph) const;
 
@@ -98,6 +100,7 @@ class Plan {
     std::size_t port;
   };
 
+  [[nodiscard]] std::size_t touched_bytes(const PlanStep& step) const;
   void set_ports(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs);
 
   PlanParts parts_;

@@ -150,6 +150,8 @@ struct Session::Impl {
   Result<Plan*> plan_for(std::span<const TensorView> inputs);
   Status make_room(const Plan& plan);
   Status check_outputs(const Plan& plan, std::span<const MutableTensorView> outputs) const;
+  Result<Plan*> checked_plan(std::span<const TensorView> inputs,
+                             std::span<const MutableTensorView> outputs);
   [[nodiscard]] Result<std::vector<Tensor>> results_by_reference(
       std::span<const TensorView> inputs) const;
   Status run_by_reference(std::span<const TensorView> inputs,
@@ -290,14 +292,32 @@ Result<std::vector<PortInfo>> Session::output_ports(std::span<const Shape> input
   return ports;
 }
 
+/// The plan for a run with these arguments, which fit it.
+Result<Plan*> Session::Impl::checked_plan(std::span<const TensorView> inputs,
+                                          std::span<const MutableTensorView> outputs) {
+  LODE_CHECK_OK(check_inputs(model->inputs(), inputs));
+  LODE_TRY(Plan * plan, plan_for(inputs));
+  LODE_CHECK_OK(check_outputs(*plan, outputs));
+  LODE_CHECK_OK(check_overlap(model->outputs(), inputs, outputs));
+  return plan;
+}
+
 Status Session::run(std::span<const TensorView> inputs,
                     std::span<const MutableTensorView> outputs) {
-  LODE_CHECK_OK(check_inputs(impl_->model->inputs(), inputs));
-  LODE_TRY(Plan * plan, impl_->plan_for(inputs));
-  LODE_CHECK_OK(impl_->check_outputs(*plan, outputs));
-  LODE_CHECK_OK(check_overlap(impl_->model->outputs(), inputs, outputs));
+  LODE_TRY(Plan * plan, impl_->checked_plan(inputs, outputs));
   if (!plan->is_static()) return impl_->run_by_reference(inputs, outputs);
   return plan->run(*impl_->pool, inputs, outputs);
+}
+
+Status Session::run_timed(std::span<const TensorView> inputs,
+                          std::span<const MutableTensorView> outputs,
+                          std::span<std::int64_t> step_ns) {
+  LODE_TRY(Plan * plan, impl_->checked_plan(inputs, outputs));
+  if (!plan->is_static()) {
+    return runtime_error("there are no steps to time: the model's shapes depend on the data");
+  }
+  LODE_ASSERT(step_ns.size() == plan->parts().steps.size());
+  return plan->run(*impl_->pool, inputs, outputs, step_ns);
 }
 
 Result<std::vector<Tensor>> Session::run_allocating(std::span<const TensorView> inputs) {

@@ -86,7 +86,7 @@ struct SessionOptions {
   std::vector<int> cpus;  ///< pin worker i to cpus[i % size]; empty: not pinned
 };
 
-/// What one step of a plan is, for `inspect`.
+/// What one step of a plan is, for `inspect` and the profile.
 struct StepInfo {
   std::string node;
   std::string op_type;
@@ -94,6 +94,10 @@ struct StepInfo {
   std::string reason;
   Shape output_shape;
   std::size_t scratch_bytes = 0;
+  /// Of a convolution's or product's definition, a multiply-add counting as two; 0: not counted.
+  double flops = 0.0;
+  /// Of the inputs, the weights and the outputs, each once: the least that is read and written.
+  std::size_t bytes = 0;
 };
 
 struct PlanInfo {
@@ -129,7 +133,13 @@ class Session {
   [[nodiscard]] Status run(std::span<const TensorView> inputs,
                            std::span<const MutableTensorView> outputs);
 
-  /// The same for any model, data-dependent shapes included: outputs are allocated.
+  /// run(), with the time of each step in `step_ns`: as many elements as plan_info() has steps.
+  /// Fails for a plan that is not static.
+  [[nodiscard]] Status run_timed(std::span<const TensorView> inputs,
+                                 std::span<const MutableTensorView> outputs,
+                                 std::span<std::int64_t> step_ns);
+
+  /// run() for any model, data-dependent shapes included: outputs are allocated.
   [[nodiscard]] Result<std::vector<Tensor>> run_allocating(std::span<const TensorView> inputs);
 
   [[nodiscard]] Result<PlanInfo> plan_info(std::span<const Shape> input_shapes);

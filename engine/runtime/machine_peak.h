@@ -1,0 +1,23 @@
+// What this machine reaches on the processors of a session: the limits a profile is held against.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "engine/kernels/cpu_features.h"
+#include "engine/runtime/session.h"
+
+namespace lode::engine {
+
+struct MachinePeak {
+  std::string kernel;  ///< whose loops were measured: "avx512_f32_peak"
+  int threads = 1;
+  double flops_per_s = 0.0;       ///< of all threads at once, on registers alone
+  double read_bytes_per_s = 0.0;  ///< of all threads at once, from memory beyond the caches
+};
+
+/// Measures for about a fifth of a second, with the best loops within `cap`. Takes 64 MB a thread
+/// meanwhile.
+[[nodiscard]] Result<MachinePeak> measure_machine_peak(Isa cap, const SessionOptions& options);
+
+}  // namespace lode::engine
