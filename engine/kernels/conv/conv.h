@@ -49,6 +49,8 @@ struct ConvShape {
   bool has_residual = false;
   /// Weights are rounded to IEEE half and stay so in memory where the kernel can; sums are float.
   bool half_weights = false;
+  /// Kernels that transform input and weights (Winograd) may be chosen; their error is larger.
+  bool allow_winograd = true;
 
   /// Products summed up in one output element.
   [[nodiscard, gnu::always_inline]] std::int64_t depth() const {
