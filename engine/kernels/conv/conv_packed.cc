@@ -192,6 +192,7 @@ void run_panel(const Task& task, std::int64_t group, std::int64_t panel, PanelRu
   product.columns = task.panels.columns(panel);
   product.bias = packed + task.panels.first_column(panel);
   const float* const* pointers = product.rows;
+  const float* const residual = product.residual;
   // A slice is several whole taps or a part of one.
   const std::int64_t slice_taps = std::clamp<std::int64_t>(kDepthBlock / depth, 1, taps);
   const std::int64_t parts = ceil_divide(depth, kDepthBlock);
@@ -202,7 +203,9 @@ void run_panel(const Task& task, std::int64_t group, std::int64_t panel, PanelRu
     for (std::int64_t c = 0; c < depth; c += slice_depth) {
       product.first = group * depth + c;
       product.depth = std::min(slice_depth, depth - c);
-      product.is_last = tap + product.segments == taps && c + product.depth == depth;
+      const bool is_last = tap + product.segments == taps && c + product.depth == depth;
+      product.activation = is_last ? task.arguments.activation : Activation{};
+      product.residual = is_last ? residual : nullptr;
       product.weights =
           panel_weights(task.panels, task.tiles, shape.half_weights, packed, shape.depth(), panel,
                         tap * depth + c, product.segments * product.depth, task.widened());
@@ -223,7 +226,6 @@ void run_block(const Task& task, std::int64_t first, std::int64_t count) {
   product.row_count = count;
   product.y_stride = shape.y_step();
   product.residual_stride = shape.residual_step();
-  product.activation = task.arguments.activation;
   for (std::int64_t index = task.first_panel; index < task.end_panel; ++index) {
     const std::int64_t group = index / task.panels.count();
     const std::int64_t panel = index % task.panels.count();

@@ -85,7 +85,6 @@ void run(const GemmShape& shape, const GemmArguments& arguments, std::int64_t ta
   }
   product.rows = rows.data();
   product.y_stride = shape.n;
-  product.activation = arguments.activation;
   for (std::int64_t panel = first_panel; panel < end_panel; ++panel) {
     product.vectors = panels.vectors(panel);
     product.columns = panels.columns(panel);
@@ -94,7 +93,8 @@ void run(const GemmShape& shape, const GemmArguments& arguments, std::int64_t ta
     product.first = 0;
     do {
       product.depth = std::min(kDepthBlock, shape.k - product.first);
-      product.is_last = product.first + product.depth == shape.k;
+      const bool is_last = product.first + product.depth == shape.k;
+      product.activation = is_last ? arguments.activation : Activation{};
       product.weights =
           panel_weights(panels, kTiles, shape.half_weights, arguments.packed, shape.k, panel,
                         product.first, product.depth, reinterpret_cast<float*>(arguments.scratch));

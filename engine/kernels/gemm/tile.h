@@ -15,7 +15,8 @@
 namespace lode::engine {
 
 /// One panel times many rows, over a slice of the sum. The slice is `segments` runs of `depth`
-/// elements; element (s, k) of row r is rows[s * row_pitch + r][first + k].
+/// elements; element (s, k) of row r is rows[s * row_pitch + r][first + k]. Slices but the last
+/// have neither residual nor activation.
 struct PanelRun {
   const float* weights = nullptr;  ///< [segments * depth][vectors * lanes], 64-byte aligned
   std::int64_t vectors = 0;
@@ -28,9 +29,7 @@ struct PanelRun {
   std::int64_t depth = 0;
   /// [vectors * lanes]; null: the sums go on from what is in y.
   const float* bias = nullptr;
-  /// False: y takes plain sums, to be gone on with.
-  bool is_last = true;
-  /// Added to the last sums before the activation; null: none.
+  /// Added to the sums before the activation; null: none.
   const float* residual = nullptr;
   std::int64_t residual_stride = 0;  ///< floats from row to row
   float* y = nullptr;
@@ -38,18 +37,18 @@ struct PanelRun {
   Activation activation;
 };
 
-/// The first layer's panel: rows are `row_count` neighbouring output pixels of one row; element k
-/// of pixel i is x[offsets[k] + i * step].
+/// The first layer's panel: rows are neighbouring output pixels of one image row; element k of
+/// pixel i is x[offsets[k] + i * step]. Without pointers a row more fits into the tile.
 struct StemRun {
-  const float* weights = nullptr;
+  const float* weights = nullptr;  ///< [depth][vectors * lanes], 64-byte aligned
   std::int64_t vectors = 0;
   std::int64_t columns = 0;
   const float* x = nullptr;
-  const std::int32_t* offsets = nullptr;
+  const std::int32_t* offsets = nullptr;  ///< [depth]
   std::int64_t depth = 0;
-  std::int64_t step = 1;  ///< 1 or 2
+  std::int64_t step = 1;  ///< floats from pixel to pixel, 1 or 2
   std::int64_t row_count = 0;
-  const float* bias = nullptr;
+  const float* bias = nullptr;  ///< [vectors * lanes]
   float* y = nullptr;
   std::int64_t y_stride = 0;
   Activation activation;

@@ -18,6 +18,17 @@ void run_panel(const PanelRun& run) {
   }
 }
 
+void run_stem(const StemRun& run) {
+  switch (run.vectors) {
+    case 1:
+      return run_stem_rows<F32x8, 8, 1>(run);
+    case 2:
+      return run_stem_rows<F32x8, 6, 2>(run);
+    default:
+      return run_stem_rows<F32x8, 4, 3>(run);
+  }
+}
+
 void widen(const std::uint16_t* from, std::int64_t count, float* to) {
   std::int64_t i = 0;
   for (; i + 8 <= count; i += 8) {
@@ -33,7 +44,7 @@ const TileSet avx2_tiles = {.lanes = 8,
                             .max_vectors = 3,
                             .tile_rows = {6, 6, 4},
                             .run_panel = run_panel,
-                            .run_stem = nullptr,
+                            .run_stem = run_stem,
                             .scale_row = scale_row<F32x8>,
                             .widen = widen};
 

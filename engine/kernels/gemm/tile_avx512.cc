@@ -20,6 +20,19 @@ void run_panel(const PanelRun& run) {
   }
 }
 
+void run_stem(const StemRun& run) {
+  switch (run.vectors) {
+    case 1:
+      return run_stem_rows<F32x16, 14, 1>(run);
+    case 2:
+      return run_stem_rows<F32x16, 14, 2>(run);
+    case 3:
+      return run_stem_rows<F32x16, 8, 3>(run);
+    default:
+      return run_stem_rows<F32x16, 6, 4>(run);
+  }
+}
+
 void widen(const std::uint16_t* from, std::int64_t count, float* to) {
   for (std::int64_t i = 0; i < count; i += 16) {
     const std::int64_t left = count - i;
@@ -35,7 +48,7 @@ const TileSet avx512_tiles = {.lanes = 16,
                               .max_vectors = 4,
                               .tile_rows = {8, 8, 8, 6},
                               .run_panel = run_panel,
-                              .run_stem = nullptr,
+                              .run_stem = run_stem,
                               .scale_row = scale_row<F32x16>,
                               .widen = widen};
 

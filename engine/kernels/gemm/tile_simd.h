@@ -61,71 +61,89 @@ template <typename V>
       });
 }
 
-/// Residual, activation, and out: the last vector of each row under `tail`.
+/// Where a tile's sums go; pointers are those of its first row.
+struct Epilogue {
+  const float* residual;
+  std::int64_t residual_stride;
+  float* y;
+  std::int64_t y_stride;
+  std::int64_t columns;
+};
+
+/// Residual, activation, and out: the last vector of each row under a mask.
 template <typename V, int kRows, int kVectors>
-[[gnu::always_inline]] inline void finish(const PanelRun& run, std::int64_t row,
-                                          typename V::Mask tail, V (&sums)[kRows][kVectors]) {
-  if (run.residual != nullptr) {
+[[gnu::always_inline]] inline void finish(const Epilogue& to, const Activation& activation,
+                                          V (&sums)[kRows][kVectors]) {
+  constexpr std::int64_t kLast = (kVectors - 1) * V::kLanes;
+  const typename V::Mask tail = V::first(to.columns - kLast);
+  if (to.residual != nullptr) {
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      const float* from = run.residual + (row + i) * run.residual_stride;
+      const float* from = to.residual + i * to.residual_stride;
 #pragma GCC unroll 4
       for (int j = 0; j + 1 < kVectors; ++j) {
         sums[i][j] = add(sums[i][j], V::load(from + j * V::kLanes));
       }
-      constexpr int kLast = kVectors - 1;
-      sums[i][kLast] = add(sums[i][kLast], V::load(from + kLast * V::kLanes, tail));
+      sums[i][kVectors - 1] = add(sums[i][kVectors - 1], V::load(from + kLast, tail));
     }
   }
-  const ActivationKind kind = run.is_last ? run.activation.kind : ActivationKind::kNone;
+  const ActivationKind kind = activation.kind;
   if (kind == ActivationKind::kRelu || kind == ActivationKind::kClip) {
     const bool is_clip = kind == ActivationKind::kClip;
-    const V low = V::broadcast(is_clip ? run.activation.alpha : 0.0F);
-    const V high = V::broadcast(is_clip ? run.activation.beta : __builtin_inff());
+    const V low = V::broadcast(is_clip ? activation.alpha : 0.0F);
+    const V high = V::broadcast(is_clip ? activation.beta : __builtin_inff());
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
 #pragma GCC unroll 4
-      for (int j = 0; j < kVectors; ++j) {
-        sums[i][j] = at_most(at_least(sums[i][j], low), high);
-      }
+      for (int j = 0; j < kVectors; ++j) sums[i][j] = at_most(at_least(sums[i][j], low), high);
     }
   }
-  float* y = run.y + row * run.y_stride;
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
+    float* y = to.y + i * to.y_stride;
 #pragma GCC unroll 4
-    for (int j = 0; j + 1 < kVectors; ++j) {
-      sums[i][j].store(y + i * run.y_stride + j * V::kLanes);
-    }
-    sums[i][kVectors - 1].store(y + i * run.y_stride + (kVectors - 1) * V::kLanes, tail);
+    for (int j = 0; j + 1 < kVectors; ++j) sums[i][j].store(y + j * V::kLanes);
+    sums[i][kVectors - 1].store(y + kLast, tail);
   }
   if (kind != ActivationKind::kNone && kind != ActivationKind::kRelu &&
       kind != ActivationKind::kClip) {
-    activate_rows<V>(run.activation, kRows, run.columns, y, run.y_stride);
+    activate_rows<V>(activation, kRows, to.columns, to.y, to.y_stride);
+  }
+}
+
+template <typename V, int kRows, int kVectors>
+[[gnu::always_inline]] inline void start_from_bias(const float* bias, V (&sums)[kRows][kVectors]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) sums[i][j] = V::load(bias + j * V::kLanes);
   }
 }
 
 template <typename V, int kRows, int kVectors>
 [[gnu::noinline]] void run_tile(const PanelRun& run, std::int64_t row) {
-  const typename V::Mask tail = V::first(run.columns - (kVectors - 1) * V::kLanes);
+  const Epilogue to{
+      .residual = run.residual == nullptr ? nullptr : run.residual + row * run.residual_stride,
+      .residual_stride = run.residual_stride,
+      .y = run.y + row * run.y_stride,
+      .y_stride = run.y_stride,
+      .columns = run.columns};
   V sums[kRows][kVectors];
   if (run.bias != nullptr) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 4
-      for (int j = 0; j < kVectors; ++j) sums[i][j] = V::load(run.bias + j * V::kLanes);
-    }
+    start_from_bias(run.bias, sums);
   } else {
+    constexpr std::int64_t kLast = (kVectors - 1) * V::kLanes;
+    const typename V::Mask tail = V::first(run.columns - kLast);
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      const float* y = run.y + (row + i) * run.y_stride;
+      const float* y = to.y + i * to.y_stride;
 #pragma GCC unroll 4
       for (int j = 0; j + 1 < kVectors; ++j) sums[i][j] = V::load(y + j * V::kLanes);
-      sums[i][kVectors - 1] = V::load(y + (kVectors - 1) * V::kLanes, tail);
+      sums[i][kVectors - 1] = V::load(y + kLast, tail);
     }
   }
   sum_up<V, kRows, kVectors>(run, row, sums);
-  finish<V, kRows, kVectors>(run, row, tail, sums);
+  finish<V, kRows, kVectors>(to, run.activation, sums);
 }
 
 /// The rows that a tile of kRows leaves over.
@@ -142,6 +160,55 @@ template <typename V, int kRows, int kVectors>
   std::int64_t row = 0;
   for (; row + kRows <= run.row_count; row += kRows) run_tile<V, kRows, kVectors>(run, row);
   run_tail<V, kRows - 1, kVectors>(run, row);
+}
+
+template <typename V, int kRows, int kVectors, int kStep>
+[[gnu::noinline]] void run_stem_tile(const StemRun& run, std::int64_t row) {
+  V sums[kRows][kVectors];
+  start_from_bias(run.bias, sums);
+  const float* w = run.weights;
+  const float* first = run.x + row * kStep;
+  for (std::int64_t k = 0; k < run.depth; ++k, w += kVectors * V::kLanes) {
+    const float* x = first + run.offsets[k];
+    V weights[kVectors];
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) weights[j] = V::load(w + j * V::kLanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const V factor = V::broadcast(x[i * kStep]);
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) sums[i][j] = multiply_add(factor, weights[j], sums[i][j]);
+    }
+  }
+  finish<V, kRows, kVectors>({.residual = nullptr,
+                              .residual_stride = 0,
+                              .y = run.y + row * run.y_stride,
+                              .y_stride = run.y_stride,
+                              .columns = run.columns},
+                             run.activation, sums);
+}
+
+template <typename V, int kRows, int kVectors, int kStep>
+[[gnu::always_inline]] inline void run_stem_tail(const StemRun& run, std::int64_t row) {
+  if constexpr (kRows > 0) {
+    if (run.row_count - row == kRows) return run_stem_tile<V, kRows, kVectors, kStep>(run, row);
+    run_stem_tail<V, kRows - 1, kVectors, kStep>(run, row);
+  }
+}
+
+template <typename V, int kRows, int kVectors, int kStep>
+[[gnu::always_inline]] inline void run_stem_step(const StemRun& run) {
+  std::int64_t row = 0;
+  for (; row + kRows <= run.row_count; row += kRows) {
+    run_stem_tile<V, kRows, kVectors, kStep>(run, row);
+  }
+  run_stem_tail<V, kRows - 1, kVectors, kStep>(run, row);
+}
+
+template <typename V, int kRows, int kVectors>
+[[gnu::always_inline]] inline void run_stem_rows(const StemRun& run) {
+  if (run.step == 1) return run_stem_step<V, kRows, kVectors, 1>(run);
+  run_stem_step<V, kRows, kVectors, 2>(run);
 }
 
 template <typename V>

@@ -88,6 +88,27 @@ std::vector<ConvShape> conv_shapes() {
   return shapes;
 }
 
+/// First layers: few channels, NCHW.
+std::vector<ConvShape> stem_shapes() {
+  std::vector<ConvShape> shapes;
+  for (const std::int64_t channels : {1, 3, 4}) {
+    for (const std::int64_t outputs : {7, 16, 24, 32, 48, 64, 70, 100}) {
+      shapes.push_back(square(13, channels, outputs, 3, 2, 1));
+      shapes.push_back(square(31, channels, outputs, 3, 1, 1, 1, 1, 2));
+    }
+    shapes.push_back(square(41, channels, 64, 7, 2, 3));
+    shapes.push_back(square(6, channels, 20, 5, 2, 4));
+  }
+  shapes.push_back(asymmetric());
+  shapes.back().in_c = 3;
+  shapes.back().dilation_h = 1;
+  shapes.back().out_h = (9 + 2 - 1 - 1) / 1 + 1;
+  shapes.push_back(square(224, 3, 32, 3, 2, 1));
+  shapes.back().y_stride = 40;
+  for (ConvShape& shape : shapes) shape.x_is_plain = true;
+  return shapes;
+}
+
 /// Everything beyond a plain convolution: slices of wider buffers, residuals, prologues, halves.
 std::vector<ConvShape> decorated_shapes() {
   std::vector<ConvShape> shapes;
@@ -252,9 +273,17 @@ bool takes(const ConvKernel& kernel, const ConvShape& shape) {
   return kernel.isa <= best_isa() && (kernel.refuse == nullptr || kernel.refuse(shape).empty());
 }
 
+bool reads_plain(const ConvKernel& kernel) {
+  ConvShape shape = square(7, 3, 8, 3, 2, 1);
+  shape.x_is_plain = true;
+  return kernel.refuse == nullptr || kernel.refuse(shape).empty();
+}
+
+/// All shapes by all kernels that read what stands in memory as the first shape says.
 void check_family(std::span<const ConvKernel* const> kernels,
                   const std::vector<ConvShape>& shapes) {
   for (const ConvKernel* kernel : kernels) {
+    if (reads_plain(*kernel) != shapes.front().x_is_plain) continue;
     int taken = 0;
     for (const ConvShape& shape : shapes) {
       if (!takes(*kernel, shape)) continue;
@@ -272,6 +301,13 @@ void check_family(std::span<const ConvKernel* const> kernels,
 
 TEST(Conv, EveryVariantMatchesTheReference) {
   check_family(conv_kernels(), conv_shapes());
+}
+
+TEST(Conv, EveryStemVariantMatchesTheReference) {
+  check_family(conv_kernels(), stem_shapes());
+  const bool has_tiles = best_isa() >= Isa::kAvx2;
+  EXPECT_EQ(takes_plain_input(stem_shapes().front(), best_isa()), has_tiles);
+  EXPECT_FALSE(takes_plain_input(stem_shapes().front(), Isa::kGeneric));
 }
 
 TEST(Conv, EveryVariantTakesSlicesResidualsProloguesAndHalves) {
