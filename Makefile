@@ -5,6 +5,9 @@ SHELL := /bin/bash
 JOBS ?= $(shell nproc)
 LODE := build/release/lode
 FUZZ_SECONDS ?= 60
+# A Python with onnxruntime and openvino, and options of bench/compare_models.py.
+PEERS_PYTHON ?=
+BENCH_FLAGS ?=
 # Paths count from here, so that a second clone finds what the first one compiled.
 export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
@@ -40,8 +43,11 @@ tsan: setup      ## the threaded tests under the thread sanitizer
 	@ninja -C build/tsan -j $(JOBS) --quiet base_test loadgen_test sut_test runtime_test
 	@ctest --test-dir build/tsan -R '^(base|loadgen|sut|runtime)_test$$' $(CTEST_FLAGS)
 
-bench: build     ## kernel benchmarks
-	@build/release/bin/kernels_bench
+bench: build     ## kernels, then whole models beside the peers of PEERS_PYTHON; BENCH_FLAGS are for these
+	@mkdir -p build/bench
+	@build/release/bin/kernels_bench --benchmark_min_time=0.05 --benchmark_out=build/bench/kernels.json
+	@bench/compare_models.py --lode $(LODE) $(if $(PEERS_PYTHON),--python $(PEERS_PYTHON)) \
+	  --json build/bench/models.json --markdown build/bench/models.md $(BENCH_FLAGS)
 
 fuzz:            ## every fuzzer for FUZZ_SECONDS (60) each
 	@tools/setup.sh tools/packages-fuzz.txt
