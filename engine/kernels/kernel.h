@@ -28,6 +28,9 @@ struct Kernel {
   std::string_view name;      ///< in logs, benchmarks and records: "eigen_f32_conv_im2col"
   Isa isa = Isa::kGeneric;    ///< what it needs
   std::string_view strength;  ///< why it is taken where it is, one clause
+  /// Rounding errors relative to those of a plain sum of products: the family's tolerance times
+  /// this bounds them.
+  double error_growth = 1.0;
   /// Why it cannot take the shape, one clause; "" if it can. Null: takes every shape.
   std::string_view (*refuse)(const Shape&) = nullptr;
   std::int64_t (*task_count)(const Shape&) = nullptr;

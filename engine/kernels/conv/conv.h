@@ -51,6 +51,8 @@ struct ConvShape {
   bool half_weights = false;
   /// Kernels that transform input and weights (Winograd) may be chosen; their error is larger.
   bool allow_winograd = true;
+  /// Winograd's F(m x m, 3 x 3) with this m whatever it costs; 0: with the best m, where it pays.
+  std::int64_t winograd_outputs = 0;
 
   /// Products summed up in one output element.
   [[nodiscard, gnu::always_inline]] std::int64_t depth() const {

@@ -15,9 +15,28 @@
 namespace lode::engine {
 namespace {
 
-/// Sums of kRows x kVectors over the slice. Rows' pointers are loaded once a segment.
+/// One element of each row times the panel's vectors at `w`.
 template <typename V, int kRows, int kVectors>
-[[gnu::always_inline]] inline void sum_up(const PanelRun& run, std::int64_t row,
+[[gnu::always_inline]] inline void multiply_step(const float* w, const float* const (&x)[kRows],
+                                                 std::int64_t k, V (&sums)[kRows][kVectors]) {
+  V weights[kVectors];
+#pragma GCC unroll 4
+  for (int j = 0; j < kVectors; ++j) weights[j] = V::load(w + j * V::kLanes);
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+    const V factor = V::broadcast(x[i][k]);
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) sums[i][j] = multiply_add(factor, weights[j], sums[i][j]);
+  }
+}
+
+constexpr std::int64_t kStepsAhead = 4;
+constexpr std::int64_t kLineFloats = 16;
+
+/// Sums of kRows x kVectors over the slice. Rows' pointers are loaded once a segment. `ahead` is
+/// what will be read next, two lines of it for every four steps.
+template <typename V, int kRows, int kVectors>
+[[gnu::always_inline]] inline void sum_up(const PanelRun& run, std::int64_t row, const float* ahead,
                                           V (&sums)[kRows][kVectors]) {
   constexpr std::int64_t kWidth = kVectors * V::kLanes;
   const float* w = run.weights;
@@ -26,21 +45,17 @@ template <typename V, int kRows, int kVectors>
     const float* const* pointers = run.rows + segment * run.row_pitch + row;
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) x[i] = pointers[i] + run.first;
+    std::int64_t k = 0;
+    for (; k + kStepsAhead <= run.depth; k += kStepsAhead) {
+      __builtin_prefetch(ahead, 0, 2);
+      __builtin_prefetch(ahead + kLineFloats, 0, 2);
+      ahead += 2 * kLineFloats;
 #pragma GCC unroll 4
-    for (std::int64_t k = 0; k < run.depth; ++k) {
-      V weights[kVectors];
-#pragma GCC unroll 4
-      for (int j = 0; j < kVectors; ++j) weights[j] = V::load(w + j * V::kLanes);
-#pragma GCC unroll 16
-      for (int i = 0; i < kRows; ++i) {
-        const V factor = V::broadcast(x[i][k]);
-#pragma GCC unroll 4
-        for (int j = 0; j < kVectors; ++j) {
-          sums[i][j] = multiply_add(factor, weights[j], sums[i][j]);
-        }
+      for (std::int64_t step = 0; step < kStepsAhead; ++step, w += kWidth) {
+        multiply_step<V, kRows, kVectors>(w, x, k + step, sums);
       }
-      w += kWidth;
     }
+    for (; k < run.depth; ++k, w += kWidth) multiply_step<V, kRows, kVectors>(w, x, k, sums);
   }
 }
 
@@ -121,7 +136,7 @@ template <typename V, int kRows, int kVectors>
 }
 
 template <typename V, int kRows, int kVectors>
-[[gnu::noinline]] void run_tile(const PanelRun& run, std::int64_t row) {
+[[gnu::noinline]] void run_tile(const PanelRun& run, std::int64_t row, const float* ahead) {
   const Epilogue to{
       .residual = run.residual == nullptr ? nullptr : run.residual + row * run.residual_stride,
       .residual_stride = run.residual_stride,
@@ -142,24 +157,34 @@ template <typename V, int kRows, int kVectors>
       sums[i][kVectors - 1] = V::load(y + kLast, tail);
     }
   }
-  sum_up<V, kRows, kVectors>(run, row, sums);
+  sum_up<V, kRows, kVectors>(run, row, ahead, sums);
   finish<V, kRows, kVectors>(to, run.activation, sums);
 }
 
 /// The rows that a tile of kRows leaves over.
 template <typename V, int kRows, int kVectors>
-[[gnu::always_inline]] inline void run_tail(const PanelRun& run, std::int64_t row) {
+[[gnu::always_inline]] inline void run_tail(const PanelRun& run, std::int64_t row,
+                                            const float* ahead) {
   if constexpr (kRows > 0) {
-    if (run.row_count - row == kRows) return run_tile<V, kRows, kVectors>(run, row);
-    run_tail<V, kRows - 1, kVectors>(run, row);
+    if (run.row_count - row == kRows) return run_tile<V, kRows, kVectors>(run, row, ahead);
+    run_tail<V, kRows - 1, kVectors>(run, row, ahead);
   }
 }
 
+/// Panels and slices follow one another in memory in the order in which they are used: while one
+/// is worked on, each tile brings a part of the next into the second-level cache.
 template <typename V, int kRows, int kVectors>
 [[gnu::always_inline]] inline void run_rows(const PanelRun& run) {
+  const std::int64_t steps = run.segments * run.depth;
+  const std::int64_t part = steps / kStepsAhead * 2 * kLineFloats;
+  const float* ahead = run.weights + steps * kVectors * V::kLanes;
+  const float* const end = ahead + steps * kVectors * V::kLanes;
   std::int64_t row = 0;
-  for (; row + kRows <= run.row_count; row += kRows) run_tile<V, kRows, kVectors>(run, row);
-  run_tail<V, kRows - 1, kVectors>(run, row);
+  for (; row + kRows <= run.row_count; row += kRows) {
+    run_tile<V, kRows, kVectors>(run, row, ahead);
+    if (ahead + part < end) ahead += part;
+  }
+  run_tail<V, kRows - 1, kVectors>(run, row, ahead);
 }
 
 template <typename V, int kRows, int kVectors, int kStep>
