@@ -32,7 +32,7 @@ Feature densenet(NetBuilder& net, const Feature& image, const std::array<std::in
   }
   x = net.activate("head/act", net.batch_norm("head/norm", x), Activation::kRelu);
   x = net.flatten("flatten", net.global_average_pool("pool", x));
-  return net.classifier("classifier", x);
+  return net.classifier(x);
 }
 
 }  // namespace

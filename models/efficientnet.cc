@@ -63,7 +63,7 @@ Feature efficientnet(NetBuilder& net, const Feature& image, double width, double
   }
   x = net.conv_norm_act("head", x, {.channels = 4 * x.channels}, kSilu);
   x = net.flatten("flatten", net.global_average_pool("pool", x));
-  return net.classifier("classifier", x);
+  return net.classifier(x);
 }
 
 }  // namespace

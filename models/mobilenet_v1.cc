@@ -43,7 +43,7 @@ Feature mobilenet_v1(NetBuilder& net, const Feature& image) {
                           Activation::kRelu);
   }
   x = net.flatten("flatten", net.global_average_pool("pool", x));
-  return net.classifier("classifier", x);
+  return net.classifier(x);
 }
 
 }  // namespace lode::models

@@ -54,7 +54,7 @@ Feature mobilenet_v2(NetBuilder& net, const Feature& image) {
   }
   x = net.conv_norm_act("head", x, {.channels = 1280}, Activation::kRelu6);
   x = net.flatten("flatten", net.global_average_pool("pool", x));
-  return net.classifier("classifier", x);
+  return net.classifier(x);
 }
 
 }  // namespace lode::models

@@ -69,7 +69,7 @@ Feature mobilenet_v3(NetBuilder& net, const Feature& image, std::span<const Bloc
   x = net.conv_norm_act("head", x, {.channels = 6 * x.channels}, kHardSwish);
   x = net.flatten("flatten", net.global_average_pool("pool", x));
   x = net.activate("hidden/act", net.linear("hidden/linear", x, hidden), kHardSwish);
-  return net.classifier("classifier", x);
+  return net.classifier(x);
 }
 
 }  // namespace

@@ -25,14 +25,21 @@ constexpr double kNormVarianceHigh = 1.25;
 constexpr double kNormInverseVariance = 0.992;  // mean of 1/v: ln(high / low) / (high - low)
 constexpr double kBiasShift = 0.1;
 constexpr float kBranchGain = 0.4F;
+// Of normalisations in front of SiLU and HardSwish. Around 1 these grow faster than their input,
+// and fifteen of them in a chain would make much of a small difference in size; further out they do
+// not.
+constexpr float kSwishGain = 2.5F;
+// Of what gates are made from: far from saturation, and a gate that follows the size of what it
+// gates would blow up every error in that size.
+constexpr double kGateDeviation = 0.5;
 // Deviation of the logits: told apart well, and far from a saturated softmax.
 constexpr double kLogitDeviation = 2.0;
 
 // How pooling changes the spread around the mean: that depends on how alike neighbours are, so
 // these are what images give in the nets of the zoo, within a factor of two.
 constexpr double kMaxPoolGain = 2.0;
-constexpr double kAveragePoolGain = 0.6;
-constexpr double kGlobalPoolGain = 0.3;
+constexpr double kAveragePoolGain = 0.9;
+constexpr double kGlobalPoolGain = 0.6;
 
 // Of an element uniform in [-a, a).
 double mean_square_of_uniform(double a) {
@@ -61,8 +68,8 @@ Moments behind_relu(const Moments& z) {
   return {sums.mean / count, sums.mean_square / count};
 }
 
-// Moments of f(z) for z normal. The smooth functions stand behind normalisations only: theirs are
-// those for a standard normal z, scaled.
+// Moments of f(z) for z normal: of SiLU and HardSwish for a deviation of kSwishGain, scaled; of
+// gates for one of kGateDeviation.
 Moments behind(Activation activation, const Moments& z) {
   switch (activation) {
     case Activation::kNone:
@@ -71,13 +78,13 @@ Moments behind(Activation activation, const Moments& z) {
     case Activation::kRelu6:
       return behind_relu(z);
     case Activation::kSilu:
-      return {0.207 * z.mean_square, 0.356 * z.mean_square};
+      return {0.33 * std::sqrt(z.mean_square), 0.460 * z.mean_square};
     case Activation::kHardSwish:
-      return {0.166 * z.mean_square, 0.332 * z.mean_square};
+      return {0.32 * std::sqrt(z.mean_square), 0.466 * z.mean_square};
     case Activation::kSigmoid:
-      return {0.5, 0.293};
+      return {0.5, 0.265};
     case Activation::kHardSigmoid:
-      return {0.5, 0.278};
+      return {0.5, 0.257};
   }
   return z;
 }
@@ -115,6 +122,7 @@ Feature NetBuilder::image(std::optional<std::int64_t> batch, std::int64_t size) 
 
 void NetBuilder::logits(const Feature& x, std::optional<std::int64_t> batch) {
   if (graph_ == nullptr) return;
+  LODE_ASSERT(graph_->value(x.id).name == "logits");
   std::vector<std::string> symbols;
   if (!batch.has_value()) symbols = {"N", ""};
   editor_->declare(x.id, DType::kF32, Shape{batch.value_or(-1), x.channels}, symbols);
@@ -209,8 +217,10 @@ Feature NetBuilder::conv_act(const std::string& name, const Feature& x, const Co
 
 Feature NetBuilder::conv_norm_act(const std::string& name, const Feature& x, const ConvSpec& spec,
                                   Activation activation) {
-  return activate(name + "/act", batch_norm(name + "/norm", conv(name + "/conv", x, spec)),
-                  activation);
+  const bool is_swish = activation == Activation::kSilu || activation == Activation::kHardSwish;
+  const Feature y =
+      batch_norm(name + "/norm", conv(name + "/conv", x, spec), is_swish ? kSwishGain : 1.0F);
+  return activate(name + "/act", y, activation);
 }
 
 Feature NetBuilder::norm_relu_conv(const std::string& name, const Feature& x,
@@ -246,8 +256,8 @@ Feature NetBuilder::concat(const std::string& name, const Feature& a, const Feat
 Feature NetBuilder::squeeze_excite(const std::string& name, const Feature& x, std::int64_t squeezed,
                                    Activation inner, Activation gate) {
   const Feature mean = global_average_pool(name + "/pool", x);
-  const Feature hidden =
-      conv_act(name + "/down", mean, {.channels = squeezed, .has_bias = true}, inner);
+  Feature hidden = conv_act(name + "/down", mean, {.channels = squeezed, .has_bias = true}, inner);
+  hidden.mean_square /= kGateDeviation * kGateDeviation;
   const Feature gates =
       conv_act(name + "/up", hidden, {.channels = x.channels, .has_bias = true}, gate);
   Feature y = x;
@@ -316,10 +326,10 @@ Feature NetBuilder::linear(const std::string& name, const Feature& x, std::int64
   return y;
 }
 
-Feature NetBuilder::classifier(const std::string& name, const Feature& x) {
+Feature NetBuilder::classifier(const Feature& x) {
   Feature scaled = x;
   scaled.mean_square /= kLogitDeviation * kLogitDeviation;
-  return linear(name, scaled, classes_);
+  return linear("logits", scaled, classes_);
 }
 
 ValueId NetBuilder::node(const std::string& name, std::string_view op_type,

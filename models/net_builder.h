@@ -75,7 +75,7 @@ class NetBuilder {
 
   /// The input "image", [batch, 3, size, size]; without a batch its extent is the symbol N.
   Feature image(std::optional<std::int64_t> batch, std::int64_t size);
-  /// The output "logits", [batch, classes].
+  /// Makes `x` the output, [batch, classes]; the layer must be called "logits".
   void logits(const Feature& x, std::optional<std::int64_t> batch);
 
   Feature conv(const std::string& name, const Feature& x, const ConvSpec& spec);
@@ -102,8 +102,8 @@ class NetBuilder {
   Feature flatten(const std::string& name, const Feature& x);
   /// Fully connected, with bias. `x` is flat.
   Feature linear(const std::string& name, const Feature& x, std::int64_t channels);
-  /// linear() to the classes.
-  Feature classifier(const std::string& name, const Feature& x);
+  /// linear() to the classes, called "logits".
+  Feature classifier(const Feature& x);
 
  private:
   using Attributes = std::map<std::string, engine::Attribute, std::less<>>;

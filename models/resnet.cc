@@ -48,7 +48,7 @@ Feature resnet(NetBuilder& net, const Feature& image, Branch branch, std::int64_
     }
   }
   x = net.flatten("flatten", net.global_average_pool("pool", x));
-  return net.classifier("classifier", x);
+  return net.classifier(x);
 }
 
 }  // namespace

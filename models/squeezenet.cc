@@ -50,7 +50,7 @@ Feature squeezenet_1_1(NetBuilder& net, const Feature& image) {
     x = fire(net, name, x, kFires[i]);
   }
   x = net.conv_act("classifier", x, {.channels = net.classes(), .has_bias = true}, kRelu);
-  return net.flatten("flatten", net.global_average_pool("pool", x));
+  return net.flatten("logits", net.global_average_pool("pool", x));
 }
 
 }  // namespace lode::models

@@ -26,7 +26,7 @@ Feature vgg(NetBuilder& net, const Feature& image, const std::array<std::int64_t
   x = net.flatten("flatten", x);
   x = net.activate("hidden1/act", net.linear("hidden1/linear", x, 4096), kRelu);
   x = net.activate("hidden2/act", net.linear("hidden2/linear", x, 4096), kRelu);
-  return net.classifier("classifier", x);
+  return net.classifier(x);
 }
 
 }  // namespace

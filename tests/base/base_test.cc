@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <csignal>
@@ -28,6 +29,7 @@ namespace lode {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::ElementsAre;
 using testing::HasSubstr;
 
 Result<int> half(int value) {
@@ -124,6 +126,41 @@ TEST(Rng, DrawsStayInRangeAndHaveTheRightMoments) {
   EXPECT_NEAR(squares / kDraws, 1.0, 0.05);
 }
 
+TEST(Rng, FilledValuesAreTheSameOnEveryMachine) {
+  // By an independent script: splitmix64 from the seed's and name's hash, the upper 24 bits.
+  std::array<float, 4> values{};
+  fill_uniform(values, 7, "weights", -1.0F, 1.0F);
+  EXPECT_THAT(values, ElementsAre(-1.0F + 13093616.0F * 0x1p-23F, -1.0F + 12478646.0F * 0x1p-23F,
+                                  -1.0F + 458823.0F * 0x1p-23F, -1.0F + 13664044.0F * 0x1p-23F));
+  // Each value depends on its place alone, not on how many there are.
+  std::array<float, 2> fewer{};
+  fill_uniform(fewer, 7, "weights", -1.0F, 1.0F);
+  EXPECT_EQ(fewer[1], values[1]);
+  fill_uniform(fewer, 7, "other", -1.0F, 1.0F);
+  EXPECT_NE(fewer[1], values[1]);
+  fill_uniform(fewer, 8, "weights", -1.0F, 1.0F);
+  EXPECT_NE(fewer[1], values[1]);
+}
+
+TEST(Rng, FilledValuesAreUniform) {
+  std::vector<float> values(100'000);
+  fill_uniform(values, 1, "moments", -3.0F, 1.0F);
+  double sum = 0.0;
+  double squares = 0.0;
+  double products = 0.0;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double centred = values[i] + 1.0;
+    ASSERT_TRUE(centred >= -2.0 && centred < 2.0);
+    sum += centred;
+    squares += centred * centred;
+    products += centred * (values[(i + 1) % values.size()] + 1.0);
+  }
+  const auto count = static_cast<double>(values.size());
+  EXPECT_NEAR(sum / count, 0.0, 0.02);
+  EXPECT_NEAR(squares / count, 4.0 / 3.0, 0.02);
+  EXPECT_NEAR(products / count, 0.0, 0.02);
+}
+
 TEST(Units, DurationsNeedAUnit) {
   EXPECT_EQ(*parse_duration_ns("10s"), 10'000'000'000);
   EXPECT_EQ(*parse_duration_ns("1.5ms"), 1'500'000);
@@ -179,6 +216,16 @@ TEST_F(FileTest, AtomicWriteReplacesOrLeavesNothing) {
   const Status failed = write_file_atomically(folder_ / "absent" / "b.txt", "x");
   EXPECT_THAT(failed.error().message, HasSubstr("No such file"));
   EXPECT_THAT(read_file(folder_ / "c").error().message, HasSubstr("cannot open"));
+}
+
+TEST_F(FileTest, AtomicWriteTakesContentInParts) {
+  const std::string large(3'000'000, 'x');
+  const std::array<std::string_view, 4> parts = {"one ", "", large, " three"};
+  ASSERT_TRUE(write_file_atomically(folder_ / "parts", parts).ok());
+  EXPECT_EQ(*read_file(folder_ / "parts"), "one " + large + " three");
+  ASSERT_TRUE(write_file_atomically(folder_ / "parts", std::span<const std::string_view>()).ok());
+  EXPECT_EQ(*read_file(folder_ / "parts"), "");
+  EXPECT_EQ(entries(), 1U);
 }
 
 TEST_F(FileTest, AtomicWriteGoesIntoPipesAndLinks) {
