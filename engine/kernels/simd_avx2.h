@@ -20,6 +20,7 @@ namespace lode::engine {
 
 struct F32x8 {
   static constexpr std::int64_t kLanes = 8;
+  static constexpr int kRegisters = 16;
   using Mask = __m256i;
 
   __m256 lanes;
@@ -43,6 +44,11 @@ struct F32x8 {
     _mm256_maskstore_ps(to, mask, lanes);
   }
 };
+
+/// Makes the compiler load `a` once and hold it, rather than load it again for every use.
+[[gnu::always_inline]] inline void hold_in_register(F32x8& a) {
+  __asm__("" : "+v"(a.lanes));
+}
 
 [[nodiscard, gnu::always_inline]] inline F32x8 add(F32x8 a, F32x8 b) {
   return {_mm256_add_ps(a.lanes, b.lanes)};

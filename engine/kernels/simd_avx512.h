@@ -24,6 +24,7 @@ namespace lode::engine {
 
 struct F32x16 {
   static constexpr std::int64_t kLanes = 16;
+  static constexpr int kRegisters = 32;
   using Mask = __mmask16;
 
   __m512 lanes;
@@ -47,6 +48,11 @@ struct F32x16 {
     _mm512_mask_storeu_ps(to, mask, lanes);
   }
 };
+
+/// Makes the compiler load `a` once and hold it, rather than load it again for every use.
+[[gnu::always_inline]] inline void hold_in_register(F32x16& a) {
+  __asm__("" : "+v"(a.lanes));
+}
 
 [[nodiscard, gnu::always_inline]] inline F32x16 add(F32x16 a, F32x16 b) {
   return {_mm512_add_ps(a.lanes, b.lanes)};

@@ -1,7 +1,8 @@
 // Depthwise convolution: y = activation(x * w + bias), each channel by itself.
 //
-// ConvShape with groups == in_c == out_c; x and y NHWC, weights in ONNX's order [c, 1, kernel_h,
-// kernel_w]. All float, dense. Each image's result depends on that image alone, bit for bit.
+// ConvShape with groups == in_c == out_c and without prologue; x and y NHWC, slices and residuals
+// as conv.h has them, weights in ONNX's order [c, 1, kernel_h, kernel_w]. All float. Each image's
+// result depends on that image alone, bit for bit.
 #pragma once
 
 #include "engine/kernels/conv/conv.h"

@@ -1,30 +1,11 @@
 // The baseline depthwise convolution: for each output pixel a block of channels is summed up in
 // registers over the taps that lie inside the image. A task is a band of output rows of one image.
-#include <algorithm>
-
-#include "engine/kernels/dwconv/dwconv.h"
+#include "engine/kernels/dwconv/plan.h"
 #include "engine/kernels/packet.h"
 
 namespace lode::engine {
 
 namespace {
-
-/// Multiply-adds of a task: large enough to hide the hand-out.
-constexpr std::int64_t kTaskWork = 1 << 15;
-
-std::int64_t rows_per_task(const ConvShape& shape) {
-  const std::int64_t row_work =
-      std::max<std::int64_t>(1, shape.out_w * shape.out_c * shape.kernel_h * shape.kernel_w);
-  return std::clamp<std::int64_t>(kTaskWork / row_work, 1, std::max<std::int64_t>(1, shape.out_h));
-}
-
-std::int64_t bands(const ConvShape& shape) {
-  return ceil_divide(shape.out_h, rows_per_task(shape));
-}
-
-std::int64_t task_count(const ConvShape& shape) {
-  return shape.batch * bands(shape);
-}
 
 std::size_t packed_floats(const ConvShape& shape) {
   return static_cast<std::size_t>(shape.out_c * (shape.kernel_h * shape.kernel_w + 1));
@@ -36,7 +17,7 @@ void pack(const ConvShape& shape, const ConvWeights& weights, float* packed) {
   for (std::int64_t c = 0; c < shape.out_c; ++c) {
     packed[c] = weights.bias != nullptr ? weights.bias[c] : 0.0F;
     for (std::int64_t tap = 0; tap < taps; ++tap) {
-      packed[(tap + 1) * shape.out_c + c] = weights.oihw[c * taps + tap];
+      packed[(tap + 1) * shape.out_c + c] = dwconv_weight(shape, weights.oihw[c * taps + tap]);
     }
   }
 }
@@ -55,7 +36,7 @@ struct Window {
 
 template <int kPackets>
 void sum_packets(const Window& window, const float* bias, std::int64_t c,
-                 const Activation& activation, float* y) {
+                 const Activation& activation, const float* residual, float* y) {
   Packet sums[kPackets];
   for (int i = 0; i < kPackets; ++i) sums[i] = load(bias + c + i * kLanes);
   for (std::int64_t row = 0; row < window.rows; ++row) {
@@ -69,11 +50,14 @@ void sum_packets(const Window& window, const float* bias, std::int64_t c,
       w += window.weight_column_step;
     }
   }
-  for (int i = 0; i < kPackets; ++i) store(y + c + i * kLanes, activate(activation, sums[i]));
+  for (int i = 0; i < kPackets; ++i) {
+    if (residual != nullptr) sums[i] = add(sums[i], load(residual + c + i * kLanes));
+    store(y + c + i * kLanes, activate(activation, sums[i]));
+  }
 }
 
 void sum_channel(const Window& window, const float* bias, std::int64_t c,
-                 const Activation& activation, float* y) {
+                 const Activation& activation, const float* residual, float* y) {
   float sum = bias[c];
   for (std::int64_t row = 0; row < window.rows; ++row) {
     const float* x = window.x + row * window.x_row_step + c;
@@ -82,21 +66,22 @@ void sum_channel(const Window& window, const float* bias, std::int64_t c,
       sum += x[column * window.x_column_step] * w[column * window.weight_column_step];
     }
   }
+  if (residual != nullptr) sum += residual[c];
   y[c] = apply_activation(activation, sum);
 }
 
 void run_pixel(const ConvShape& shape, const Window& window, const ConvArguments& arguments,
-               float* y) {
+               const float* residual, float* y) {
   const float* bias = arguments.packed;
   const std::int64_t channels = shape.out_c;
   std::int64_t c = 0;
   for (; c + 4 * kLanes <= channels; c += 4 * kLanes) {
-    sum_packets<4>(window, bias, c, arguments.activation, y);
+    sum_packets<4>(window, bias, c, arguments.activation, residual, y);
   }
   for (; c + kLanes <= channels; c += kLanes) {
-    sum_packets<1>(window, bias, c, arguments.activation, y);
+    sum_packets<1>(window, bias, c, arguments.activation, residual, y);
   }
-  for (; c < channels; ++c) sum_channel(window, bias, c, arguments.activation, y);
+  for (; c < channels; ++c) sum_channel(window, bias, c, arguments.activation, residual, y);
 }
 
 void run_row(const ConvShape& shape, const ConvArguments& arguments, std::int64_t image,
@@ -104,38 +89,37 @@ void run_row(const ConvShape& shape, const ConvArguments& arguments, std::int64_
   const std::int64_t channels = shape.out_c;
   const std::int64_t first_y = out_y * shape.stride_h - shape.pad_top;
   const TapRange rows = taps_inside(first_y, shape.dilation_h, shape.kernel_h, shape.in_h);
-  const float* x = arguments.x + image * shape.in_h * shape.in_w * channels;
-  float* y = arguments.y + (image * shape.out_h + out_y) * shape.out_w * channels;
+  const std::int64_t x_step = shape.x_step();
+  const float* x = arguments.x + image * shape.in_h * shape.in_w * x_step;
+  const std::int64_t first_pixel = (image * shape.out_h + out_y) * shape.out_w;
   Window window{};
   window.rows = rows.end - rows.begin;
-  window.x_row_step = shape.dilation_h * shape.in_w * channels;
-  window.x_column_step = shape.dilation_w * channels;
+  window.x_row_step = shape.dilation_h * shape.in_w * x_step;
+  window.x_column_step = shape.dilation_w * x_step;
   window.weight_row_step = shape.kernel_w * channels;
   window.weight_column_step = channels;
-  for (std::int64_t out_x = 0; out_x < shape.out_w; ++out_x, y += channels) {
+  for (std::int64_t out_x = 0; out_x < shape.out_w; ++out_x) {
     const std::int64_t first_x = out_x * shape.stride_w - shape.pad_left;
     const TapRange columns = taps_inside(first_x, shape.dilation_w, shape.kernel_w, shape.in_w);
     window.columns = columns.end - columns.begin;
     window.x = x + ((first_y + rows.begin * shape.dilation_h) * shape.in_w + first_x +
                     columns.begin * shape.dilation_w) *
-                       channels;
+                       x_step;
     window.weights =
         arguments.packed + (1 + rows.begin * shape.kernel_w + columns.begin) * channels;
-    run_pixel(shape, window, arguments, y);
+    const std::int64_t pixel = first_pixel + out_x;
+    run_pixel(shape, window, arguments,
+              shape.has_residual ? arguments.residual + pixel * shape.residual_step() : nullptr,
+              arguments.y + pixel * shape.y_step());
   }
 }
 
 void run(const ConvShape& shape, const ConvArguments& arguments, std::int64_t task) {
-  const std::int64_t image = task / bands(shape);
-  const std::int64_t first = task % bands(shape) * rows_per_task(shape);
-  const std::int64_t end = std::min(shape.out_h, first + rows_per_task(shape));
-  for (std::int64_t out_y = first; out_y < end; ++out_y) {
-    run_row(shape, arguments, image, out_y);
+  const DwConvCut cut = cut_dwconv(shape);
+  const std::int64_t first = task % cut.bands * cut.rows;
+  for (std::int64_t out_y = first; out_y < first + cut.rows && out_y < shape.out_h; ++out_y) {
+    run_row(shape, arguments, task / cut.bands, out_y);
   }
-}
-
-std::string_view refuse_unless_depthwise(const ConvShape& shape) {
-  return is_depthwise(shape) ? "" : "the channels are not each their own group";
 }
 
 }  // namespace
@@ -144,7 +128,7 @@ const DwConvKernel eigen_f32_dwconv({.name = "eigen_f32_dwconv",
                                      .isa = Isa::kGeneric,
                                      .strength = "depthwise: direct, channels in vectors",
                                      .refuse = refuse_unless_depthwise,
-                                     .task_count = task_count,
+                                     .task_count = dwconv_task_count,
                                      .run = run},
                                     packed_floats, pack);
 

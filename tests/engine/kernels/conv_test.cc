@@ -194,8 +194,13 @@ std::vector<ConvShape> random_shapes(bool depthwise) {
     shape.in_c = shape.groups * (depthwise ? 1 : up_to(12));
     shape.out_c = shape.groups * (depthwise ? 1 : up_to(20));
     if (shapes.size() % 3 == 0) {  // what has kernels of its own
-      shape.kernel_h = shape.kernel_w = 1;
+      shape.kernel_h = shape.kernel_w = depthwise ? 1 + 2 * up_to(2) : 1;
       shape.pad_top = shape.pad_left = shape.pad_bottom = shape.pad_right = 0;
+      if (depthwise) {
+        shape.stride_h = shape.stride_w = up_to(2);
+        shape.dilation_h = shape.dilation_w = 1;
+        shape.pad_top = shape.pad_left = up_to(4) - 1;
+      }
     }
     const std::int64_t room_h =
         shape.in_h + shape.pad_top + shape.pad_bottom - (shape.kernel_h - 1) * shape.dilation_h - 1;
