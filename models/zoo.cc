@@ -3,6 +3,7 @@
 
 #include <array>
 #include <climits>
+#include <new>
 #include <string>
 
 #include "base/units.h"
@@ -139,12 +140,17 @@ Result<engine::Graph> build_zoo_model(const ZooEntry& entry, const ZooOptions& o
         entry.name, size, size, options.classes,
         format_bytes(static_cast<std::uint64_t>(byte_count)));
   }
-  engine::Graph graph;
-  graph.name = entry.name;
-  NetBuilder net(&graph, options.seed, options.classes);
-  net.logits(entry.build(net, net.image(options.batch, size)), options.batch);
-  LODE_CHECK_OK(verify(graph));
-  return graph;
+  try {
+    engine::Graph graph;
+    graph.name = entry.name;
+    NetBuilder net(&graph, options.seed, options.classes);
+    net.logits(entry.build(net, net.image(options.batch, size)), options.batch);
+    LODE_CHECK_OK(verify(graph));
+    return graph;
+  } catch (const std::bad_alloc&) {
+    return runtime_error("zoo model '{}': not enough memory for weights of {}", entry.name,
+                         format_bytes(static_cast<std::uint64_t>(byte_count)));
+  }
 }
 
 }  // namespace lode::models
