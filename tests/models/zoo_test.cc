@@ -102,8 +102,8 @@ TEST_P(ZooModel, GraphHasTheLayersThatWereCounted) {
 }
 
 TEST_P(ZooModel, SessionMatchesTheReference) {
-  const ZooOptions options{.size = 40, .classes = 10};
-  const Tensor image = sine_image(1, 40);
+  const ZooOptions options{.size = 33, .classes = 10};
+  const Tensor image = sine_image(1, 33);
   const Graph graph = build(GetParam(), options);
   const std::vector<TensorView> inputs = {image.view()};
   const auto want = engine::execute_by_reference(graph, inputs);
