@@ -46,6 +46,7 @@ tsan: setup      ## the threaded tests under the thread sanitizer
 bench: build     ## kernels, then whole models beside the peers of PEERS_PYTHON; BENCH_FLAGS are for these
 	@mkdir -p build/bench
 	@build/release/bin/kernels_bench --benchmark_min_time=0.05 --benchmark_out=build/bench/kernels.json
+	@build/release/bin/runtime_bench --benchmark_min_time=0.2 --benchmark_out=build/bench/runtime.json
 	@bench/compare_models.py --lode $(LODE) $(if $(PEERS_PYTHON),--python $(PEERS_PYTHON)) \
 	  --json build/bench/models.json --markdown build/bench/models.md $(BENCH_FLAGS)
 

@@ -1,6 +1,8 @@
 // `lode model`: the group of commands on one model, and what they share.
 #include "cli/model_options.h"
 
+#include "engine/runtime/thread_pool.h"
+
 namespace lode::cli {
 
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
@@ -24,7 +26,13 @@ void add_extent_flags(CLI::App& command, ModelFlags& flags) {
 }
 
 void add_thread_flag(CLI::App& command, ModelFlags& flags) {
-  command.add_option("--threads", flags.threads, "threads of the engine (default: 1)")
+  command
+      .add_option("--threads", flags.threads,
+                  "threads of the engine (default: 1); 0: one a processor that affinity and the "
+                  "control group's quota leave")
+      ->transform([](const std::string& text) {
+        return text == "0" ? std::to_string(engine::usable_processors()) : text;
+      })
       ->check(CLI::Range(1, 1024));
 }
 

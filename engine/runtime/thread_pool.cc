@@ -1,5 +1,6 @@
-// Hand-out of tasks by one atomic counter. The counter falls from the job's count to 0, so that a
-// single compare-and-swap both claims a task and proves that its job is not over.
+// Hand-out of tasks by a range a worker. A range only shrinks until the next job sets it, so that a
+// single compare-and-swap both claims a task and proves that its job is not over: while two jobs
+// have left the same range behind, it is the later one's task that is claimed, which is as good.
 #include "engine/runtime/thread_pool.h"
 
 #include <algorithm>
@@ -52,17 +53,6 @@ bool pin_this_thread(int cpu) {
 /// Workers of all live pools, callers included.
 std::atomic<int> live_workers{0};
 
-/// How many processors this thread may keep busy: those it may run on, within the quota of its
-/// control group.
-int usable_processors() {
-  static const int quota = static_cast<int>(std::max(
-      1.0, std::min(read_system_info().cgroup_cpus.value_or(CPU_SETSIZE), double{CPU_SETSIZE})));
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof(set), &set) != 0) return quota;
-  return std::min(quota, CPU_COUNT(&set));
-}
-
 /// Each can be pinned to: tried, since the answer depends on hot-plugging and cpusets.
 Status check_cpus(const std::vector<int>& wanted) {
   if (wanted.empty()) return {};
@@ -80,7 +70,44 @@ Status check_cpus(const std::vector<int>& wanted) {
   return status;
 }
 
+constexpr int kHalf = 32;
+constexpr std::uint64_t kEndMask = 0xFFFFFFFF;
+
+/// Claims the first task of the range, or the last; false if there is none.
+bool claim_first(std::atomic<std::uint64_t>& range, std::int64_t& task) {
+  std::uint64_t left = range.load(std::memory_order_acquire);
+  while ((left >> kHalf) < (left & kEndMask)) {
+    if (range.compare_exchange_weak(left, left + (std::uint64_t{1} << kHalf),
+                                    std::memory_order_acq_rel, std::memory_order_acquire)) {
+      task = static_cast<std::int64_t>(left >> kHalf);
+      return true;
+    }
+  }
+  return false;
+}
+
+bool claim_last(std::atomic<std::uint64_t>& range, std::int64_t& task) {
+  std::uint64_t left = range.load(std::memory_order_acquire);
+  while ((left >> kHalf) < (left & kEndMask)) {
+    if (range.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel,
+                                    std::memory_order_acquire)) {
+      task = static_cast<std::int64_t>(left & kEndMask) - 1;
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
+
+int usable_processors() {
+  static const int quota = static_cast<int>(std::max(
+      1.0, std::min(read_system_info().cgroup_cpus.value_or(CPU_SETSIZE), double{CPU_SETSIZE})));
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof(set), &set) != 0) return quota;
+  return std::min(quota, CPU_COUNT(&set));
+}
 
 Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads, std::vector<int> cpus) {
   constexpr int kMostThreads = 1024;
@@ -97,7 +124,9 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads, std::vector<
 }
 
 ThreadPool::ThreadPool(int threads, std::vector<int> cpus, int processors)
-    : cpus_(std::move(cpus)), processors_(processors) {
+    : shares_(std::make_unique<Share[]>(static_cast<std::size_t>(threads))),
+      cpus_(std::move(cpus)),
+      processors_(processors) {
   const auto distinct = static_cast<int>(std::set<int>(cpus_.begin(), cpus_.end()).size());
   is_crowded_ = distinct > 0 && threads > distinct;
   workers_.reserve(static_cast<std::size_t>(threads - 1));
@@ -142,22 +171,24 @@ std::int64_t ThreadPool::spin_ns() const {
   return spins() ? kSpinNs : 0;
 }
 
-bool ThreadPool::has_work() const {
-  return unclaimed_.load(std::memory_order_acquire) > 0 ||
-         is_stopping_.load(std::memory_order_relaxed);
+bool ThreadPool::has_work(int worker) const {
+  const std::uint64_t left =
+      shares_[static_cast<std::size_t>(worker)].range.load(std::memory_order_acquire);
+  return (left >> kHalf) < (left & kEndMask) || is_stopping_.load(std::memory_order_relaxed);
 }
 
 void ThreadPool::do_tasks(int worker) {
-  std::uint64_t left = unclaimed_.load(std::memory_order_acquire);
-  while (left > 0) {
-    if (!unclaimed_.compare_exchange_weak(left, left - 1, std::memory_order_acq_rel,
-                                          std::memory_order_acquire)) {
-      continue;
-    }
-    job_.task(job_.context, job_.count - static_cast<std::int64_t>(left), worker);
-    // The last one wakes the caller, should it sleep.
-    if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished_.notify_one();
-    left = unclaimed_.load(std::memory_order_acquire);
+  std::uint32_t done = 0;
+  std::int64_t index = 0;
+  Share& own = shares_[static_cast<std::size_t>(worker)];
+  for (; claim_first(own.range, index); ++done) own.task(own.context, index, worker);
+  for (int offset = 1; offset < threads(); ++offset) {
+    Share& other = shares_[static_cast<std::size_t>((worker + offset) % threads())];
+    for (; claim_last(other.range, index); ++done) other.task(other.context, index, worker);
+  }
+  // The last one wakes the caller, should it sleep.
+  if (done > 0 && unfinished_.fetch_sub(done, std::memory_order_acq_rel) == done) {
+    unfinished_.notify_one();
   }
 }
 
@@ -165,11 +196,11 @@ void ThreadPool::work(int worker) {
   const FlushDenormals flush;
   if (!cpus_.empty()) pin_this_thread(cpus_[static_cast<std::size_t>(worker) % cpus_.size()]);
   while (!is_stopping_) {
-    if (!spin_for(spin_ns(), [this] { return has_work(); })) {
+    if (!spin_for(spin_ns(), [this, worker] { return has_work(worker); })) {
       // Said to sleep before the last look: run() either sees the sleeper or is seen here.
       sleepers_.fetch_add(1);
       const std::uint32_t number = job_number_.load();
-      if (!has_work()) job_number_.wait(number);
+      if (!has_work(worker)) job_number_.wait(number);
       sleepers_.fetch_sub(1);
     }
     do_tasks(worker);
@@ -182,10 +213,18 @@ void ThreadPool::run(std::int64_t count, Task task, void* context) {
     for (std::int64_t index = 0; index < count; ++index) task(context, index, 0);
     return;
   }
-  job_ = {count, task, context};
   unfinished_.store(static_cast<std::uint32_t>(count), std::memory_order_relaxed);
-  unclaimed_.store(static_cast<std::uint64_t>(count));
-  job_number_.fetch_add(1);
+  std::int64_t begin = 0;
+  for (int worker = 0; worker < threads(); ++worker) {
+    const std::int64_t end = count * (worker + 1) / threads();
+    Share& share = shares_[static_cast<std::size_t>(worker)];
+    share.task = task;
+    share.context = context;
+    share.range.store(static_cast<std::uint64_t>(begin) << kHalf | static_cast<std::uint64_t>(end),
+                      std::memory_order_release);
+    begin = end;
+  }
+  job_number_.fetch_add(1);  // sequentially consistent: ranges first, then the look for sleepers
   if (sleepers_.load() > 0) job_number_.notify_all();
   do_tasks(0);
   spin_for(spin_ns(), [this] { return unfinished_.load(std::memory_order_acquire) == 0; });

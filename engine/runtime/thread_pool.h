@@ -15,6 +15,10 @@
 
 namespace lode::engine {
 
+/// How many processors the calling thread may keep busy: those it may run on, within the quota of
+/// its control group, rounded down but at least one.
+[[nodiscard]] int usable_processors();
+
 class ThreadPool {
  public:
   /// `task(context, index, worker)`: does task `index` as worker `worker` in [0, threads).
@@ -34,9 +38,10 @@ class ThreadPool {
   /// outnumber its processors, when a spinning one keeps another from working.
   [[nodiscard]] bool spins() const;
 
-  /// Runs all tasks in [0, count), at most 2^32 - 1, and returns when they are done. Tasks are
-  /// handed out one by one to whoever is free; a worker that has not woken up yet is not waited
-  /// for. Allocates nothing. One caller at a time.
+  /// Runs all tasks in [0, count), at most 2^32 - 1, and returns when they are done. Worker i of n
+  /// begins with the i-th of n equal runs of indices, so that steps that are cut alike find what
+  /// they read in the cache of who wrote it; whoever is done takes from the others' ends. A worker
+  /// that has not woken up yet is not waited for. Allocates nothing. One caller at a time.
   void run(std::int64_t count, Task task, void* context);
 
   /// Makes the calling thread worker 0 while it lives: denormals flushed, pinned like the others.
@@ -57,26 +62,26 @@ class ThreadPool {
  private:
   ThreadPool(int threads, std::vector<int> cpus, int processors);
 
-  void work(int worker);
-  void do_tasks(int worker);
-  [[nodiscard]] bool has_work() const;
-  [[nodiscard]] std::int64_t spin_ns() const;
-
-  /// The job being done. Written by the caller while no task of the last job is left; read by a
-  /// worker only after it has claimed a task, which keeps the job from ending.
-  struct Job {
-    std::int64_t count = 0;
+  /// What one worker has left of the job, and the job itself: one cache line, so that a hand-out
+  /// is one transfer. Task and context are written by the caller while no task of the last job is
+  /// left, and read only by who has claimed a task, which keeps the job from ending.
+  struct alignas(64) Share {
+    std::atomic<std::uint64_t> range{0};  ///< next task in the upper half, end in the lower
     Task task = nullptr;
     void* context = nullptr;
   };
 
-  // Each on its own cache line: workers poll the first while others write the second.
-  alignas(64) std::atomic<std::uint64_t> unclaimed_{0};  ///< tasks of the job not handed out yet
+  void work(int worker);
+  void do_tasks(int worker);
+  [[nodiscard]] bool has_work(int worker) const;
+  [[nodiscard]] std::int64_t spin_ns() const;
+
+  std::unique_ptr<Share[]> shares_;  ///< one a worker
+  // Each on its own cache line: workers write the first while nobody writes the second.
   alignas(64) std::atomic<std::uint32_t> unfinished_{0};
   alignas(64) std::atomic<std::uint32_t> job_number_{0};  ///< what sleepers wait on
   std::atomic<std::uint32_t> sleepers_{0};
   std::atomic<bool> is_stopping_{false};
-  Job job_;
   std::vector<int> cpus_;
   int processors_;   ///< of the process
   bool is_crowded_;  ///< more workers than `cpus_` has processors

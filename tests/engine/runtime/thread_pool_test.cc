@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <chrono>
 #include <limits>
 #include <mutex>
@@ -81,6 +82,51 @@ TEST(ThreadPool, TheCallerSleepsUntilTheLastTaskIsDone) {
     }
   });
   EXPECT_TRUE(finished);
+}
+
+TEST(ThreadPool, EachWorkerBeginsWithItsOwnPart) {
+  const auto pool = make_pool(2);
+  for (int job = 0; job < 200; ++job) {
+    // Inside at once, so that nobody has time to take the other's.
+    std::atomic<int> inside{0};
+    std::array<int, 2> worker_of = {-1, -1};
+    run(*pool, 2, [&](std::int64_t index, int worker) {
+      worker_of[static_cast<std::size_t>(index)] = worker;
+      ++inside;
+      while (inside < 2) std::this_thread::yield();
+    });
+    EXPECT_EQ(worker_of, (std::array<int, 2>{0, 1}));
+  }
+}
+
+TEST(ThreadPool, WhatABusyWorkerLeavesIsTakenByOthers) {
+  constexpr int kCount = 100;
+  const auto pool = make_pool(2);
+  for (const std::int64_t slow : {0, kCount / 2}) {
+    std::atomic<int> done{0};
+    run(*pool, kCount, [&](std::int64_t index, int) {
+      // Ends when all others are done, this worker's own among them: without taking, never.
+      while (index == slow && done < kCount - 1) std::this_thread::yield();
+      ++done;
+    });
+    EXPECT_EQ(done, kCount);
+  }
+}
+
+TEST(ThreadPool, CountsTheProcessorsThatAffinityLeaves) {
+  cpu_set_t before;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(before), &before), 0);
+  const int all = usable_processors();
+  EXPECT_GE(all, 1);
+  EXPECT_LE(all, CPU_COUNT(&before));
+  std::size_t first = 0;
+  while (CPU_ISSET(first, &before) == 0) ++first;
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  EXPECT_EQ(usable_processors(), 1);
+  ASSERT_EQ(sched_setaffinity(0, sizeof(before), &before), 0);
 }
 
 float halve_smallest_normal() {
