@@ -6,6 +6,7 @@
 #include <ctime>
 
 #include <linux/futex.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -64,8 +65,8 @@ bool RealClock::wait_for(const std::atomic<std::uint64_t>& counter, std::uint64_
       cpu_relax();
       continue;
     }
-    waiters_.fetch_add(1, std::memory_order_acq_rel);
-    const std::uint64_t seen = counter.load(std::memory_order_acquire);
+    waiters_.fetch_add(1);
+    const std::uint64_t seen = counter.load();
     if (seen < target) {
       const timespec until = to_timespec(deadline_ns);
       syscall(SYS_futex, futex_word(counter), FUTEX_WAIT_BITSET_PRIVATE,
@@ -78,11 +79,14 @@ bool RealClock::wait_for(const std::atomic<std::uint64_t>& counter, std::uint64_
 }
 
 void RealClock::notify(const std::atomic<std::uint64_t>& counter) {
-  // Both sides change waiters_, so one comes first: either this sees the waiter, or the waiter,
-  // which reads the counter afterwards, sees what was stored before this. (A fence would do as
-  // well, but the thread sanitizer does not know fences.)
-  if (waiters_.fetch_add(0, std::memory_order_acq_rel) == 0) return;
+  // Raise the counter, look for waiters; become a waiter, look at the counter: all four are of
+  // sequential consistency, so one side at least sees the other.
+  if (waiters_.load() == 0) return;
   syscall(SYS_futex, futex_word(counter), FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+}
+
+void RealClock::wake_precisely() {
+  prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 }
 
 bool RealClock::call_at(std::int64_t, std::function<void()>) {

@@ -23,7 +23,8 @@ class Clock {
   virtual void sleep_until_ns(std::int64_t time_ns) = 0;
 
   /// Returns true as soon as `counter` >= `target`, false once now_ns() >= `deadline_ns`.
-  /// Whoever raises the counter calls notify(counter) afterwards.
+  /// Whoever raises the counter, by an operation of sequential consistency, calls
+  /// notify(counter) afterwards.
   virtual bool wait_for(const std::atomic<std::uint64_t>& counter, std::uint64_t target,
                         std::int64_t deadline_ns) = 0;
 
@@ -56,6 +57,9 @@ class RealClock final : public Clock {
   void notify(const std::atomic<std::uint64_t>& counter) override;
   bool call_at(std::int64_t time_ns, std::function<void()> action) override;
   [[nodiscard]] bool is_simulated() const override { return false; }
+
+  /// Has the calling thread's sleeps end when they are due: the kernel else adds up to 50 us.
+  static void wake_precisely();
 
  private:
   std::int64_t spin_ns_;

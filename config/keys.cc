@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "config/presets.h"
 #include "config/values.h"
+#include "loadgen/arrivals.h"
 
 namespace lode::config {
 namespace {
@@ -18,6 +19,7 @@ using loadgen::Scenario;
 using loadgen::Settings;
 
 constexpr std::array kMultiStream = {Scenario::kMultiStream};
+constexpr std::array kSingleStream = {Scenario::kSingleStream};
 constexpr std::array kServer = {Scenario::kServer};
 constexpr std::array kOffline = {Scenario::kOffline};
 constexpr std::array kLatencyBound = {Scenario::kSingleStream, Scenario::kMultiStream,
@@ -43,10 +45,6 @@ constexpr std::array<std::string_view, 3> kStreamSeeds = {"qsl_seed", "sample_in
 Status set_scenario(RunConfig& config, std::string_view text) {
   std::string name;
   LODE_CHECK_OK(read_choice(text, kScenarios, name));
-  if (name == "server") {
-    return usage_error(
-        "'{}' is not available in this version; use single-stream, multi-stream or offline", name);
-  }
   config.settings.scenario = *loadgen::scenario_from_name(name);
   return {};
 }
@@ -168,7 +166,31 @@ std::string optional_text(const RunConfig& config) {
 }
 
 Status set_target_qps(RunConfig& config, std::string_view text) {
-  return read_positive(text, config.target_qps.emplace());
+  return read_positive(text, config.settings.target_qps);
+}
+std::string target_qps_text(const RunConfig& config) {
+  const double qps = config.settings.target_qps;
+  return qps > 0 ? number_text(qps) : "";
+}
+
+Status set_arrivals(RunConfig& config, std::string_view text) {
+  loadgen::Arrivals arrivals;
+  constexpr std::string_view kReplay = "replay:";
+  if (text.starts_with(kReplay) && text.size() > kReplay.size()) {
+    arrivals.kind = loadgen::Arrivals::Kind::kReplay;
+  } else {
+    LODE_TRY(arrivals, loadgen::parse_arrivals(text));
+  }
+  config.settings.arrivals = std::move(arrivals);
+  config.arrivals = text;
+  return {};
+}
+
+Status set_spin(RunConfig& config, std::string_view text) {
+  return read_duration(text, config.spin_ns.emplace());
+}
+std::string spin_text(const RunConfig& config) {
+  return config.spin_ns ? format_duration_exact(*config.spin_ns) : "";
 }
 
 Status set_expected_qps(RunConfig& config, std::string_view text) {
@@ -285,8 +307,25 @@ constexpr KeySpec kRuleKeys[] = {
      .text = count_text<&Settings::warmup_queries>},
     {.name = "target_qps", .type = ValueType::kNumber, .doc = "arrivals in queries/s",
      .applies = {kServer, {}, {}},
-     .set = set_target_qps,
-     .text = optional_text<&RunConfig::target_qps>},
+     .set = set_target_qps, .text = target_qps_text},
+    {.name = "arrivals", .type = ValueType::kText,
+     .doc = "how queries arrive: poisson, constant, burst:N, step:QPS@TIME,... or replay:FILE",
+     .applies = {kServer, {}, {}},
+     .set = set_arrivals, .text = [](const RunConfig& c) { return c.arrivals; }},
+    {.name = "coalesce", .type = ValueType::kChoice,
+     .doc = "on: queries that are due already go to the system under test in one call",
+     .choices = kSwitch, .applies = {kServer, {}, {}},
+     .set = set_switch<&Settings::coalesce>, .text = switch_text<&Settings::coalesce>},
+    {.name = "issue_threads", .type = ValueType::kCount,
+     .doc = "threads that issue queries in turn, for a system under test that keeps them long",
+     .applies = {kServer, {}, {}},
+     .set = set_count<&Settings::issue_threads, 1, 256>,
+     .text = count_text<&Settings::issue_threads>},
+    {.name = "concurrency", .type = ValueType::kCount,
+     .doc = "queries that wait for their answers at once",
+     .applies = {kSingleStream, {}, {}},
+     .set = set_count<&Settings::concurrency, 1, 1U << 20>,
+     .text = count_text<&Settings::concurrency>},
     {.name = "target_latency", .type = ValueType::kDuration,
      .doc = "the run is INVALID if the scenario's percentile is above; 0s: no limit",
      .applies = {kLatencyBound, kPerformance, {}},
@@ -334,9 +373,13 @@ constexpr KeySpec kDrawKeys[] = {
      .set = set_count<&Settings::sample_index_seed, 0, UINT64_MAX>,
      .text = count_text<&Settings::sample_index_seed>},
     {.name = "schedule_seed", .type = ValueType::kCount,
-     .doc = "seed of the delay SUT's service times, modulo 2^32",
+     .doc = "seed of server's arrivals and of the delay SUT's service times, modulo 2^32",
      .set = set_count<&Settings::schedule_seed, 0, UINT64_MAX>,
      .text = count_text<&Settings::schedule_seed>},
+    {.name = "spin", .type = ValueType::kDuration,
+     .doc = "how long the issuing thread spins before it sleeps, and before a query is due; not "
+            "set: 20ms if a processor is left over, otherwise 50us in server and 0s elsewhere",
+     .set = set_spin, .text = spin_text},
     {.name = "query_timeout", .type = ValueType::kDuration,
      .doc = "a query without answer for so long ends the run as INVALID",
      .set = set_duration<&Settings::query_timeout_ns>,

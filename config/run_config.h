@@ -39,7 +39,8 @@ struct RunConfig {
 
   std::optional<std::uint64_t> seed;      ///< the three of `settings` derive from it
   std::optional<double> accuracy_target;  ///< least top-1, a fraction
-  std::optional<double> target_qps;       ///< server: rate of arrival
+  std::string arrivals = "poisson";       ///< server; a replay's times are read by run/
+  std::optional<std::int64_t> spin_ns;    ///< not set: by the processors that are left over
   loadgen::Settings settings;
 };
 

@@ -1,12 +1,11 @@
 #include "loadgen/issuer.h"
 
 #include <algorithm>
+#include <thread>
 
 namespace lode::loadgen {
 namespace {
 
-/// How often a wait looks at what no answer announces: a failure, the user's wish to stop.
-constexpr std::int64_t kLookEveryNs = 20'000'000;
 /// How long answers in flight are waited for once the user wants to stop.
 constexpr std::int64_t kInterruptGraceNs = 200'000'000;
 
@@ -14,33 +13,66 @@ std::int64_t add_saturating(std::int64_t time_ns, std::int64_t duration_ns) {
   return duration_ns > Clock::kNever - time_ns ? Clock::kNever : time_ns + duration_ns;
 }
 
+void run_on_new_threads(std::size_t threads, const std::function<void(std::size_t)>& work) {
+  std::vector<std::thread> team;
+  for (std::size_t i = 1; i < threads; ++i) team.emplace_back(work, i);
+  work(0);
+  for (std::thread& thread : team) thread.join();
+}
+
 }  // namespace
+
+Issuer::Issuer(GuardedSut& sut, Recorder& recorder, TestSink& sink, Clock& clock,
+               const Settings& settings, const std::atomic<bool>& interrupted,
+               const ThreadTeam& team)
+    : sut_(sut),
+      recorder_(recorder),
+      sink_(sink),
+      clock_(clock),
+      settings_(settings),
+      interrupted_(interrupted),
+      team_(team) {
+  if (settings.mode == Mode::kPerformance && settings.accuracy_log_probability > 0.0) {
+    sampler_.emplace(settings);
+  }
+}
 
 void Issuer::open_window() {
   if (window_start_ns_.load(std::memory_order_relaxed) >= 0) return;
   window_start_ns_.store(clock_.now_ns(), std::memory_order_release);
 }
 
-std::optional<EndCause> Issuer::end_before_query(std::int64_t now_ns) const {
+EndCause Issuer::cause_of_trouble() const {
   if (is_interrupted()) return EndCause::kInterrupted;
   if (sink_.failed()) return EndCause::kSutFailed;
+  return sut_.blocked_in_simulation() ? EndCause::kBlocked : EndCause::kTimeout;
+}
+
+std::optional<EndCause> Issuer::limit_reached(std::int64_t now_ns) const {
+  if (settings_.max_query_count != 0 && recorder_.issued_queries() >= settings_.max_query_count) {
+    return EndCause::kMaxQueries;
+  }
+  if (settings_.max_duration_ns != 0 && now_ns - window_start_ns() >= settings_.max_duration_ns) {
+    return EndCause::kMaxDuration;
+  }
+  return std::nullopt;
+}
+
+std::optional<EndCause> Issuer::end_before_query(std::int64_t now_ns) const {
+  if (const auto cause = trouble()) return cause;
   const std::uint64_t issued = recorder_.issued_queries();
   const std::int64_t elapsed_ns = now_ns - window_start_ns();
   if (settings_.mode == Mode::kPerformance && issued >= settings_.min_query_count &&
       elapsed_ns >= settings_.min_duration_ns) {
-    // The verdict counts from the first query to the last answer, which is a little less.
+    // The verdict counts from the first query to the last answer, which is a little less when the
+    // last query has been answered, and more when it has not.
     const std::int64_t answered_ns = recorder_.query_completed_ns(issued - 1, issued);
-    if (answered_ns - recorder_.query(0).scheduled_ns >= settings_.min_duration_ns) {
+    if (answered_ns == Recorder::kPending ||
+        answered_ns - recorder_.query(0).scheduled_ns >= settings_.min_duration_ns) {
       return EndCause::kCompleted;
     }
   }
-  if (settings_.max_query_count != 0 && issued >= settings_.max_query_count) {
-    return EndCause::kMaxQueries;
-  }
-  if (settings_.max_duration_ns != 0 && elapsed_ns >= settings_.max_duration_ns) {
-    return EndCause::kMaxDuration;
-  }
-  return std::nullopt;
+  return limit_reached(now_ns);
 }
 
 std::optional<EndCause> Issuer::wait(AnswerCounter& counter, std::uint64_t target,
@@ -57,7 +89,7 @@ std::optional<EndCause> Issuer::wait(AnswerCounter& counter, std::uint64_t targe
       (void)clock_.wait_for(counter.count(), target, add_saturating(now_ns, kInterruptGraceNs));
       return EndCause::kInterrupted;
     }
-    if (sink_.failed()) return EndCause::kSutFailed;
+    if (sink_.in_trouble()) return cause_of_trouble();
     if (now_ns >= limits.give_up_ns) return EndCause::kMaxDuration;
     const std::uint64_t count = counter.get();
     if (limits.restart_on_progress && count != seen) {
@@ -66,6 +98,48 @@ std::optional<EndCause> Issuer::wait(AnswerCounter& counter, std::uint64_t targe
     }
     if (now_ns >= timeout_ns) return EndCause::kTimeout;
   }
+}
+
+EndCause Issuer::drain(EndCause end) {
+  sut_.flush();
+  if (end == EndCause::kSutFailed || end == EndCause::kTimeout || end == EndCause::kBlocked) {
+    return end;
+  }
+  const std::uint64_t target = recorder_.issued_samples();
+  sink_.timed().wake_at(target);
+  const WaitLimits limits{.timeout_ns = settings_.query_timeout_ns, .restart_on_progress = true};
+  return wait_for_answers(target, limits).value_or(end);
+}
+
+void Issuer::look_for_overdue(std::int64_t now_ns) {
+  if (window_start_ns() < 0) return;
+  const std::uint64_t issued = recorder_.issued_queries();
+  // The end of the newest query is not settled while another one is being issued.
+  while (oldest_query_ + 1 < issued &&
+         recorder_.query_completed_ns(oldest_query_, issued) != Recorder::kPending) {
+    ++oldest_query_;
+  }
+  if (oldest_query_ + 1 >= issued) return;
+  const std::int64_t waited_ns = now_ns - recorder_.query(oldest_query_).issued_ns;
+  if (waited_ns > settings_.query_timeout_ns) sink_.set_timed_out();
+}
+
+void Issuer::run_on_issue_threads(const std::function<void(std::size_t)>& work) {
+  const std::size_t threads = clock_.is_simulated() ? 1 : settings_.issue_threads;
+  const auto guarded = [&work](std::size_t thread) {
+    try {
+      work(thread);
+    } catch (const GivenUp&) {
+      // Told again below, once all threads are back.
+    }
+  };
+  sink_.timed().wake_at(AnswerCounter::kNobody);
+  if (threads > 1 && team_) {
+    team_(threads, guarded);
+  } else {
+    run_on_new_threads(threads, guarded);
+  }
+  if (sut_.is_given_up()) throw GivenUp{};
 }
 
 std::optional<EndCause> Issuer::run_warmup_query(std::span<const SampleIndex> loaded,
@@ -77,7 +151,7 @@ std::optional<EndCause> Issuer::run_warmup_query(std::span<const SampleIndex> lo
   }
   warmup_samples_ += samples;
   sink_.warmup().wake_at(warmup_samples_);
-  sut_.issue(warmup_query_);
+  sut_.issue(warmup_query_, clock_.now_ns());
   sut_.flush();
   return wait(sink_.warmup(), warmup_samples_,
               {.timeout_ns = settings_.query_timeout_ns, .restart_on_progress = true});

@@ -4,13 +4,16 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "base/clock.h"
+#include "loadgen/guarded_sut.h"
 #include "loadgen/recorder.h"
 #include "loadgen/settings.h"
+#include "loadgen/streams.h"
 #include "loadgen/system_under_test.h"
 #include "loadgen/test_sink.h"
 
@@ -19,10 +22,12 @@ namespace lode::loadgen {
 /// Why the issuing ended.
 enum class EndCause : std::uint8_t {
   kCompleted,       ///< the stop rule was reached; accuracy: every sample was asked for
+  kScheduleEnded,   ///< a replay has no more arrivals
   kMaxDuration,     ///< max_duration ended it
   kMaxQueries,      ///< max_query_count ended it
   kRecorderMemory,  ///< recorder_memory was used up
   kTimeout,         ///< no answer within query_timeout
+  kBlocked,         ///< a call of the SUT did not return
   kSutFailed,       ///< the SUT said that it cannot go on
   kInterrupted,     ///< the user stopped it
 };
@@ -34,17 +39,15 @@ struct WaitLimits {
   std::int64_t give_up_ns = INT64_MAX;  ///< a time on the clock: kMaxDuration
 };
 
+/// Runs `work(thread)` on that many threads at once and returns when all have returned.
+using ThreadTeam =
+    std::function<void(std::size_t threads, const std::function<void(std::size_t)>& work)>;
+
 class Issuer {
  public:
-  /// `interrupted` and everything else outlives the issuer.
-  Issuer(SystemUnderTest& sut, Recorder& recorder, TestSink& sink, Clock& clock,
-         const Settings& settings, const std::atomic<bool>& interrupted)
-      : sut_(sut),
-        recorder_(recorder),
-        sink_(sink),
-        clock_(clock),
-        settings_(settings),
-        interrupted_(interrupted) {}
+  /// Everything outlives the issuer. `team` may be empty: threads are made then.
+  Issuer(GuardedSut& sut, Recorder& recorder, TestSink& sink, Clock& clock,
+         const Settings& settings, const std::atomic<bool>& interrupted, const ThreadTeam& team);
 
   [[nodiscard]] const Settings& settings() const { return settings_; }
   [[nodiscard]] Clock& clock() { return clock_; }
@@ -57,24 +60,57 @@ class Issuer {
     return window_start_ns_.load(std::memory_order_acquire);
   }
 
-  /// Whether the stop rule, a limit, a failure or the user ends a closed loop at `now_ns`, before
-  /// its next query.
-  [[nodiscard]] std::optional<EndCause> end_before_query(std::int64_t now_ns) const;
-
-  /// Issues the query that the recorder has prepared.
-  void issue(std::span<const QuerySample> query, std::int64_t scheduled_ns,
-             std::int64_t issued_ns) {
-    recorder_.commit(scheduled_ns, issued_ns, query.size());
-    sink_.timed().wake_at(recorder_.issued_samples());
-    sut_.issue(query);
+  /// What ends a test at once: a failure, a timeout, the user.
+  [[nodiscard]] std::optional<EndCause> trouble() const {
+    if (!is_interrupted() && !sink_.in_trouble()) [[likely]]
+      return std::nullopt;
+    return cause_of_trouble();
   }
 
-  /// Waits until all that was issued is answered.
-  [[nodiscard]] std::optional<EndCause> wait_for_answers(const WaitLimits& limits) {
-    const std::uint64_t target = recorder_.issued_samples();
+  /// Whether a limit ends the issuing at `now_ns`, before the next query.
+  [[nodiscard]] std::optional<EndCause> limit_reached(std::int64_t now_ns) const;
+
+  /// Whether the stop rule, a limit or trouble ends a closed loop at `now_ns`, before its next
+  /// query.
+  [[nodiscard]] std::optional<EndCause> end_before_query(std::int64_t now_ns) const;
+
+  /// prepare() of the recorder, with the sampler of outputs.
+  [[nodiscard]] bool prepare(std::span<const SampleIndex> indices, std::span<QuerySample> query,
+                             std::uint64_t offset = 0) {
+    return recorder_.prepare(indices, query, offset, sampler_ ? &*sampler_ : nullptr);
+  }
+
+  /// Issues the query that was prepared; `wake_at`: so many answers in all are what the thread that
+  /// waits wants to know of.
+  void issue(std::span<const QuerySample> query, std::int64_t scheduled_ns, std::int64_t issued_ns,
+             std::uint64_t wake_at) {
+    recorder_.commit(scheduled_ns, issued_ns, query.size());
+    sink_.timed().wake_at(wake_at);
+    sut_.issue(query, issued_ns);
+  }
+
+  /// Issues queries that are committed already, from issue thread `thread`.
+  void send(std::span<const QuerySample> queries, std::int64_t issued_ns, std::size_t thread) {
+    sut_.issue(queries, issued_ns, thread);
+  }
+
+  /// Waits until `target` samples are answered in all.
+  [[nodiscard]] std::optional<EndCause> wait_for_answers(std::uint64_t target,
+                                                         const WaitLimits& limits) {
     if (sink_.timed().get() >= target) return std::nullopt;
     return wait(sink_.timed(), target, limits);
   }
+
+  /// After the last query: sends what the SUT holds back, and waits for all answers. `end`: why the
+  /// issuing ended, which is returned unless the wait ends worse.
+  [[nodiscard]] EndCause drain(EndCause end);
+
+  /// Looks for a query that has no answer for longer than query_timeout: the whole test ends then.
+  /// For one thread at a time.
+  void look_for_overdue(std::int64_t now_ns);
+
+  /// Runs `work` on the settings' issue threads.
+  void run_on_issue_threads(const std::function<void(std::size_t)>& work);
 
   /// Issues an uncounted query of `samples` of the loaded ones, and waits for its answers.
   [[nodiscard]] std::optional<EndCause> run_warmup_query(std::span<const SampleIndex> loaded,
@@ -87,16 +123,23 @@ class Issuer {
  private:
   [[nodiscard]] std::optional<EndCause> wait(AnswerCounter& counter, std::uint64_t target,
                                              const WaitLimits& limits);
+  [[nodiscard]] EndCause cause_of_trouble() const;
 
-  SystemUnderTest& sut_;
+  GuardedSut& sut_;
   Recorder& recorder_;
   TestSink& sink_;
   Clock& clock_;
   const Settings& settings_;
   const std::atomic<bool>& interrupted_;
+  const ThreadTeam& team_;
+  std::optional<OutputSampler> sampler_;
   std::atomic<std::int64_t> window_start_ns_{-1};
+  std::uint64_t oldest_query_ = 0;  ///< those before it are answered
   std::vector<QuerySample> warmup_query_;
   std::uint64_t warmup_samples_ = 0;
 };
+
+/// How often a wait looks at what no answer announces: a failure, the user's wish to stop.
+inline constexpr std::int64_t kLookEveryNs = 20'000'000;
 
 }  // namespace lode::loadgen

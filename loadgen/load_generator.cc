@@ -1,9 +1,16 @@
 #include "loadgen/load_generator.h"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #include "base/units.h"
+#include "loadgen/clock_check.h"
+#include "loadgen/guarded_sut.h"
 #include "loadgen/issuer.h"
 #include "loadgen/metrics.h"
 #include "loadgen/policies/policy.h"
@@ -20,128 +27,183 @@ namespace {
 using record::Measurement;
 
 const std::atomic<bool> g_never_interrupted{false};
+/// How often a test that was given up looks whether its calls have returned.
+constexpr std::int64_t kGiveUpLookNs = 1'000'000;
 
-/// Keeps a set of samples in memory for as long as it lives.
-class LoadedSet {
- public:
-  explicit LoadedSet(SampleLibrary& library) : library_(library) {}
-  LoadedSet(const LoadedSet&) = delete;
-  LoadedSet& operator=(const LoadedSet&) = delete;
-  ~LoadedSet() { unload(); }
-
-  Status load(std::span<const SampleIndex> indices) {
-    unload();
-    LODE_CHECK_OK(library_.load(indices));
-    indices_ = indices;
-    return {};
-  }
-
- private:
-  void unload() {
-    if (!indices_.empty()) library_.unload(indices_);
-    indices_ = {};
-  }
-
-  SampleLibrary& library_;
-  std::span<const SampleIndex> indices_;
-};
-
-/// A SUT between start() and stop().
-class StartedSut {
- public:
-  explicit StartedSut(SystemUnderTest& sut) : sut_(sut) {}
-  StartedSut(const StartedSut&) = delete;
-  StartedSut& operator=(const StartedSut&) = delete;
-  ~StartedSut() { stop(); }
-
-  Status start(const TestPlan& plan, CompletionSink& sink) {
-    LODE_CHECK_OK(sut_.start(plan, sink));
-    is_started_ = true;
-    return {};
-  }
-  void stop() {
-    if (is_started_) sut_.stop();
-    is_started_ = false;
-  }
-
- private:
-  SystemUnderTest& sut_;
-  bool is_started_ = false;
-};
-
-/// One test, from loading to verdict.
+/// One test, from loading to verdict. It owns all that a thread of the SUT may still reach when a
+/// call is given up; what is the caller's is not touched from then on.
 class TestRun {
  public:
   TestRun(SystemUnderTest& sut, SampleLibrary& library, const Settings& settings,
           const Policy& policy, Clock& clock, const TestHooks& hooks)
-      : sut_(sut),
-        library_(library),
+      : library_(library),
         settings_(settings),
         policy_(policy),
         clock_(clock),
         hooks_(hooks),
         recorder_(settings.recorder_memory_bytes),
-        sink_(recorder_, clock, hooks.outputs),
-        issuer_(sut, recorder_, sink_, clock, settings,
-                hooks.interrupted != nullptr ? *hooks.interrupted : g_never_interrupted) {}
+        sink_(recorder_, clock, hooks_.outputs, settings.mode == Mode::kAccuracy),
+        sut_(sut, sink_, clock,
+             {settings.query_timeout_ns, settings.start_timeout_ns, settings.stop_timeout_ns},
+             settings.issue_threads),
+        issuer_(sut_, recorder_, sink_, clock, settings_,
+                hooks.interrupted != nullptr ? *hooks.interrupted : g_never_interrupted,
+                hooks_.issue_threads) {}
 
+  /// From begin to end; throws GivenUp if a call was given up meanwhile.
   Result<Measurement> run();
+
+  /// For the thread that watches run(): called every kLookEveryNs. The call that is blocked, if
+  /// there is one.
+  std::optional<GuardedSut::Blocked> watch();
+  /// Ends the test on behalf of the thread that is stuck in `blocked`. `is_back` tells whether it
+  /// has returned; `self` keeps this alive for a stop() that does not return either.
+  Result<Measurement> give_up(const GuardedSut::Blocked& blocked,
+                              const std::function<bool()>& is_back, std::shared_ptr<TestRun> self);
 
  private:
   [[nodiscard]] bool is_performance() const { return settings_.mode == Mode::kPerformance; }
   [[nodiscard]] TestPlan make_plan() const;
+  Status begin();
+  void finish();
+  Status load(std::span<const SampleIndex> indices);
+  void unload();
   Result<EndCause> run_performance();
-  Result<EndCause> run_accuracy(LoadedSet& loaded_set);
+  Result<EndCause> run_accuracy();
   Result<EndCause> run_policy(std::span<const SampleIndex> loaded, std::uint64_t samples);
   Measurement measure(EndCause end);
 
-  SystemUnderTest& sut_;
   SampleLibrary& library_;
-  const Settings& settings_;
+  const Settings settings_;
   const Policy& policy_;
   Clock& clock_;
-  const TestHooks& hooks_;
+  const TestHooks hooks_;
   Recorder recorder_;
   TestSink sink_;
+  GuardedSut sut_;
   Issuer issuer_;
   Progress progress_;
+  std::optional<StatusThread> status_;
   std::vector<std::vector<SampleIndex>> sets_;
+  std::span<const SampleIndex> loaded_;
+  bool is_started_ = false;
   std::uint64_t warmup_queries_ = 0;
   double expected_qps_ = 0.0;
+  std::optional<GuardedSut::Blocked> blocked_;
+  std::optional<ClockCheck> clock_check_;
+  // Of the thread that watches.
+  std::uint64_t answers_seen_ = 0;
+  std::int64_t progress_ns_ = 0;
 };
 
-Result<Measurement> TestRun::run() {
+Status TestRun::load(std::span<const SampleIndex> indices) {
+  unload();
+  LODE_CHECK_OK(library_.load(indices));
+  loaded_ = indices;
+  return {};
+}
+
+void TestRun::unload() {
+  if (!loaded_.empty()) library_.unload(loaded_);
+  loaded_ = {};
+}
+
+Status TestRun::begin() {
   const std::uint64_t total = library_.total_sample_count();
   if (total == 0) return runtime_error("{}: the dataset has no samples", library_.name());
   std::uint64_t set_size = settings_.performance_sample_count;
   if (set_size == 0) set_size = library_.performance_sample_count();
   set_size = std::clamp<std::uint64_t>(set_size, 1, total);
-  sets_ = make_loaded_sets(is_performance() ? set_size : total, set_size, settings_.qsl_seed);
-
-  std::optional<StatusThread> status;
-  if (hooks_.progress && !clock_.is_simulated()) {
-    status.emplace(progress_, recorder_, sink_, issuer_, clock_, hooks_.progress);
+  if (is_performance() && settings_.sample_order == SampleOrder::kSame &&
+      settings_.same_index >= set_size) {
+    return usage_error("same_index {} is not in the loaded set, which has {} samples",
+                       settings_.same_index, set_size);
   }
-  LoadedSet loaded_set(library_);
-  LODE_CHECK_OK(loaded_set.load(sets_.front()));
-  StartedSut started(sut_);
-  LODE_CHECK_OK(started.start(make_plan(), sink_));
-  LODE_TRY(const EndCause end, is_performance() ? run_performance() : run_accuracy(loaded_set));
+  sets_ = make_loaded_sets(is_performance() ? set_size : total, set_size, settings_.qsl_seed);
+  if (!clock_.is_simulated()) clock_check_.emplace();
+  if (hooks_.progress && !clock_.is_simulated()) {
+    status_.emplace(progress_, recorder_, sink_, issuer_, clock_, hooks_.progress);
+  }
+  LODE_CHECK_OK(load(sets_.front()));
+  LODE_CHECK_OK(sut_.start(make_plan()));
+  is_started_ = true;
+  return {};
+}
+
+void TestRun::finish() {
   progress_.phase.store(LiveStatus::Phase::kDraining);
   sink_.close();
-  started.stop();
+  if (is_started_) sut_.stop();
+  is_started_ = false;
   recorder_.stop_helper();
-  status.reset();
-  return measure(end);
+  status_.reset();
+  unload();
+}
+
+Result<Measurement> TestRun::run() {
+  const Status begun = begin();
+  Result<EndCause> end = EndCause::kCompleted;
+  if (begun.ok()) end = is_performance() ? run_performance() : run_accuracy();
+  finish();
+  if (!begun.ok()) return begun.error();
+  if (!end.ok()) return end.error();
+  blocked_ = sut_.blocked_in_simulation();
+  return measure(*end);
+}
+
+std::optional<GuardedSut::Blocked> TestRun::watch() {
+  const std::int64_t now_ns = clock_.now_ns();
+  const std::uint64_t answers = sink_.timed().get() + sink_.warmup().get();
+  if (answers != answers_seen_) progress_ns_ = now_ns;
+  answers_seen_ = answers;
+  if (!policy_.is_closed_loop() && policy_.samples_per_query(settings_)) {
+    issuer_.look_for_overdue(now_ns);
+  }
+  return sut_.blocked(now_ns, progress_ns_);
+}
+
+Result<Measurement> TestRun::give_up(const GuardedSut::Blocked& blocked,
+                                     const std::function<bool()>& is_back,
+                                     std::shared_ptr<TestRun> self) {
+  sut_.give_up();
+  blocked_ = blocked;
+  sink_.set_timed_out();
+  sink_.close();
+  // stop() may be what sets the stuck call free.
+  const bool in_stop = blocked.call == "stop()";
+  auto stopped = std::make_shared<std::atomic<bool>>(in_stop);
+  if (!in_stop) {
+    std::thread([self = std::move(self), stopped] {
+      try {
+        self->sut_.sut().stop();
+      } catch (...) {
+        // It is the blocked call that is told.
+      }
+      stopped->store(true);
+    }).detach();
+  }
+  const std::int64_t deadline_ns = clock_.now_ns() + (in_stop ? 0 : settings_.stop_timeout_ns);
+  while (!(stopped->load() && is_back()) && clock_.now_ns() < deadline_ns) {
+    clock_.sleep_until_ns(clock_.now_ns() + kGiveUpLookNs);
+  }
+  status_.reset();
+  unload();
+  if (issuer_.window_start_ns() < 0) {
+    return runtime_error("the system under test is blocked: {} has not returned for {}; mend it",
+                         blocked.call, format_duration(blocked.limit_ns));
+  }
+  return measure(EndCause::kBlocked);
 }
 
 TestPlan TestRun::make_plan() const {
   TestPlan plan;
   plan.wants_outputs = static_cast<bool>(hooks_.outputs);
-  plan.closed_loop = policy_.is_closed_loop();
+  plan.closed_loop = policy_.is_closed_loop() && settings_.concurrency == 1;
+  const bool is_single = policy_.is_closed_loop() || !policy_.samples_per_query(settings_);
+  plan.queries_overlap = !is_single || settings_.concurrency > 1;
   const std::optional<std::uint64_t> fixed = policy_.samples_per_query(settings_);
   if (is_performance()) {
-    const std::uint64_t in_flight = sut_.samples_in_flight();
+    const std::uint64_t in_flight = sut_.sut().samples_in_flight();
     plan.samples_per_query_max = fixed.value_or(in_flight);
     if (fixed) plan.query_sizes.push_back(*fixed);
     return plan;
@@ -161,7 +223,7 @@ TestPlan TestRun::make_plan() const {
 Result<EndCause> TestRun::run_performance() {
   progress_.phase.store(LiveStatus::Phase::kWarmup);
   const std::optional<std::uint64_t> fixed = policy_.samples_per_query(settings_);
-  const std::uint64_t in_flight = std::max<std::uint64_t>(sut_.samples_in_flight(), 1);
+  const std::uint64_t in_flight = std::max<std::uint64_t>(sut_.sut().samples_in_flight(), 1);
   const bool needs_rate = !fixed && settings_.offline_expected_qps == 0.0;
   const auto warm = needs_rate ? measure_rate : warm_up;
   const Warmup warmup =
@@ -172,27 +234,28 @@ Result<EndCause> TestRun::run_performance() {
     return runtime_error(
         "warm-up: the system under test '{}' did not answer within {}; mend it, "
         "or raise query_timeout",
-        sut_.name(), format_duration(settings_.query_timeout_ns));
+        sut_.sut().name(), format_duration(settings_.query_timeout_ns));
   }
   if (warmup.ended_by) return *warmup.ended_by;
   if (fixed) return run_policy(sets_.front(), *fixed);
 
   expected_qps_ = needs_rate ? warmup.samples_per_s : settings_.offline_expected_qps;
-  const OfflineSize size = size_offline_query(settings_, expected_qps_, in_flight,
-                                              recorder_.samples_that_fit(sizeof(QuerySample)));
+  const OfflineSize size =
+      size_offline_query(settings_, expected_qps_, in_flight, sets_.front().size(),
+                         recorder_.samples_that_fit(sizeof(QuerySample)));
   progress_.samples_wanted.store(size.samples);
   LODE_TRY(const EndCause end, run_policy(sets_.front(), size.samples));
   return end == EndCause::kCompleted ? size.cut_by : end;
 }
 
-Result<EndCause> TestRun::run_accuracy(LoadedSet& loaded_set) {
+Result<EndCause> TestRun::run_accuracy() {
   const std::optional<std::uint64_t> fixed = policy_.samples_per_query(settings_);
   progress_.samples_wanted.store(library_.total_sample_count());
   for (const auto& set : sets_) {
     if (issuer_.is_interrupted()) return EndCause::kInterrupted;
     if (&set != &sets_.front()) {
       progress_.phase.store(LiveStatus::Phase::kLoading);
-      LODE_CHECK_OK(loaded_set.load(set));
+      LODE_CHECK_OK(load(set));
     }
     std::uint64_t samples = std::min<std::uint64_t>(fixed.value_or(set.size()), set.size());
     // A query that takes the whole set has its limit in samples.
@@ -241,14 +304,65 @@ Measurement TestRun::measure(EndCause end) {
       .failure = sink_.failure(),
       .issued_samples = recorder_.issued_samples(),
       .library_samples = library_.total_sample_count(),
-      .duplicates = sink_.duplicates(),
+      .duplicates = sink_.duplicates() + sink_.timed().get() - recorder_.count_completed(),
       .unknown = sink_.unknown(),
       .late = sink_.late(),
+      .errors = sink_.errors(),
+      .blocked_call = blocked_ ? std::string(blocked_->call) : "",
+      .blocked_ns = blocked_ ? blocked_->limit_ns : 0,
+      .clock_step_ns = clock_check_ ? clock_check_->step_ns() : 0,
   });
   measurement.interrupted = end == EndCause::kInterrupted;
   measurement.warmup_queries = warmup_queries_;
   measurement.expected_qps = expected_qps_;
   return measurement;
+}
+
+/// What the thread of a test and the one that watches it share.
+struct Watched {
+  std::shared_ptr<TestRun> run;
+  std::optional<Result<Measurement>> result;
+  std::mutex mutex;
+  std::condition_variable done;
+  bool is_done = false;
+};
+
+void run_watched(Watched& watched) {
+  RealClock::wake_precisely();
+  std::optional<Result<Measurement>> result;
+  try {
+    result = watched.run->run();
+  } catch (const GivenUp&) {
+    // Whoever gave the call up has told the result already.
+  }
+  const std::lock_guard lock(watched.mutex);
+  watched.result = std::move(result);
+  watched.is_done = true;
+  watched.done.notify_all();
+}
+
+Result<Measurement> run_and_watch(std::shared_ptr<TestRun> run) {
+  auto watched = std::make_shared<Watched>();
+  watched->run = run;
+  std::thread thread([watched] { run_watched(*watched); });
+  constexpr std::chrono::nanoseconds kTick(kLookEveryNs);
+  std::unique_lock lock(watched->mutex);
+  while (!watched->done.wait_for(lock, kTick, [&] { return watched->is_done; })) {
+    lock.unlock();
+    if (const auto blocked = run->watch()) {
+      const auto is_back = [&] {
+        const std::lock_guard guard(watched->mutex);
+        return watched->is_done;
+      };
+      Result<Measurement> given_up = run->give_up(*blocked, is_back, run);
+      is_back() ? thread.join() : thread.detach();
+      return given_up;
+    }
+    lock.lock();
+  }
+  lock.unlock();
+  thread.join();
+  return *std::move(watched->result);
 }
 
 }  // namespace
@@ -261,8 +375,8 @@ Result<Measurement> run_test(SystemUnderTest& sut, SampleLibrary& library, const
                        scenario_name(settings.scenario));
   }
   LODE_CHECK_OK(validate(settings));
-  TestRun run(sut, library, settings, *policy, clock, hooks);
-  return run.run();
+  auto run = std::make_shared<TestRun>(sut, library, settings, *policy, clock, hooks);
+  return clock.is_simulated() ? run->run() : run_and_watch(std::move(run));
 }
 
 }  // namespace lode::loadgen

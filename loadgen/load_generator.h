@@ -31,18 +31,27 @@ struct LiveStatus {
   std::int64_t latency_p99_ns = 0;
 };
 
-/// Called with each sample's output in accuracy mode, from the SUT's threads, one call at a time.
-/// An error ends the test as a failure of the SUT would.
-using OutputSink = std::function<Status(SampleIndex index, std::span<const std::byte> output)>;
+/// Called with each sample's output in accuracy mode, and in performance mode with those that the
+/// settings have kept; from the SUT's threads, one call at a time. An error ends the test as a
+/// failure of the SUT would.
+using OutputSink =
+    std::function<Status(SampleId id, SampleIndex index, std::span<const std::byte> output)>;
 
 struct TestHooks {
   const std::atomic<bool>* interrupted = nullptr;  ///< set: stop, and mark the record
   std::function<void(const LiveStatus&)> progress;
   OutputSink outputs;
+  /// Brings the issue threads of server; empty: they are made.
+  std::function<void(std::size_t threads, const std::function<void(std::size_t)>& work)>
+      issue_threads;
 };
 
 /// Runs one test to its end. An error is what prevented a measurement (settings, loading, start of
 /// the SUT); what spoils one (a failed SUT, a timeout, a missed rule) is in the verdict.
+///
+/// Tests are isolated: any number may run one after another or at once, with SUTs of their own. On
+/// a real clock the test has a thread of its own, and the calling one watches it: a call of the SUT
+/// that does not return ends the test in time, and is left behind with that thread.
 [[nodiscard]] Result<record::Measurement> run_test(SystemUnderTest& sut, SampleLibrary& library,
                                                    const Settings& settings, Clock& clock,
                                                    const TestHooks& hooks);

@@ -16,9 +16,11 @@ namespace lode::loadgen {
 /// duration is from the first scheduled time to the last answer of any sample, and the throughput
 /// the samples answered in it.
 /// issue_lag is what the generator itself added to each issued query: in a closed loop, from the
-/// previous query's completion to the issue (the first query: from its scheduled time), otherwise
-/// from the scheduled time to the issue.
-/// The headline is latency at `percentile` (pXX_latency), or without one the throughput.
+/// completion that made room for it to the issue (the first queries: from the scheduled time),
+/// otherwise from the scheduled time to the issue.
+/// The headline is latency at `percentile` (pXX_latency), without one the throughput, and in server
+/// max_qps: (queries - 1) x 1e9 / ns from the begin of the window to the answer to the last query
+/// issued (if it has none: the duration).
 /// Early stopping is assessed in performance mode if the settings ask for it.
 [[nodiscard]] record::Metrics compute_metrics(const record::RawTimes& raw, const Settings& settings,
                                               bool is_closed_loop,

@@ -69,7 +69,7 @@ bool Recorder::await_room(std::uint64_t queries, std::uint64_t samples) {
 }
 
 bool Recorder::prepare(std::span<const SampleIndex> indices, std::span<QuerySample> query,
-                       std::uint64_t offset) {
+                       std::uint64_t offset, OutputSampler* sampler) {
   LODE_ASSERT(indices.size() == query.size());
   const std::uint64_t first = issued_samples_.load(std::memory_order_relaxed) + offset;
   const std::uint64_t queries = issued_queries_.load(std::memory_order_relaxed) + 1;
@@ -78,8 +78,17 @@ bool Recorder::prepare(std::span<const SampleIndex> indices, std::span<QuerySamp
   for (std::size_t i = 0; i < indices.size(); ++i) {
     samples_[first + i].index = indices[i];
     query[i] = {first + i, indices[i]};
+    if (sampler != nullptr && sampler->next()) samples_[first + i].index |= kKeepOutput;
   }
   return true;
+}
+
+std::uint64_t Recorder::count_completed() const {
+  std::uint64_t completed = 0;
+  for (std::uint64_t id = 0; id < issued_samples(); ++id) {
+    completed += samples_[id].completed_ns.load(std::memory_order_relaxed) != kPending ? 1U : 0U;
+  }
+  return completed;
 }
 
 void Recorder::commit(std::int64_t scheduled_ns, std::int64_t issued_ns, std::uint64_t samples) {
@@ -131,7 +140,7 @@ record::RawTimes Recorder::raw_times(std::int64_t start_ns) const {
     raw.completed_ns.push_back(relative(query_completed_ns(q, queries)));
     const std::uint64_t end = query_end(q, queries);
     for (std::uint64_t id = queries_[q].first_sample; id < end; ++id) {
-      raw.sample_index.push_back(static_cast<std::int64_t>(samples_[id].index));
+      raw.sample_index.push_back(static_cast<std::int64_t>(samples_[id].index & ~kKeepOutput));
       raw.sample_query.push_back(static_cast<std::int64_t>(q));
       raw.sample_completed_ns.push_back(
           relative(samples_[id].completed_ns.load(std::memory_order_relaxed)));

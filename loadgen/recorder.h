@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "loadgen/streams.h"
 #include "loadgen/system_under_test.h"
 #include "results/record/measurement.h"
 
@@ -70,8 +71,10 @@ class Recorder {
   };
   struct Sample {
     std::atomic<std::int64_t> completed_ns{kPending};
-    SampleIndex index = 0;
+    SampleIndex index = 0;  ///< with kKeepOutput, if that is so
   };
+  /// Set in a sample's index: its output is to be kept.
+  static constexpr SampleIndex kKeepOutput = SampleIndex{1} << 63;
   enum class Completion : std::uint8_t { kFirst, kDuplicate, kUnknown };
 
   /// Memory of the chunks, at most.
@@ -95,19 +98,25 @@ class Recorder {
   /// Writes samples [offset, offset + size) of the next query, and into `query` (of the same size)
   /// what the SUT is given. False if memory_bytes is used up. Nothing is issued until commit();
   /// preparing again replaces.
+  /// `sampler`, if there is one, says whose output is kept.
   bool prepare(std::span<const SampleIndex> indices, std::span<QuerySample> query,
-               std::uint64_t offset = 0);
+               std::uint64_t offset = 0, OutputSampler* sampler = nullptr);
   /// The prepared query, of `samples` samples, is issued.
   void commit(std::int64_t scheduled_ns, std::int64_t issued_ns, std::uint64_t samples);
 
-  /// Takes the answer to a sample, which is all that a second answer cannot do. Thread-safe.
-  Completion complete(SampleId id, std::int64_t now_ns) {
-    if (id >= issued_samples_.load(std::memory_order_acquire)) return Completion::kUnknown;
-    std::int64_t pending = kPending;
-    const bool first = samples_[id].completed_ns.compare_exchange_strong(pending, now_ns,
-                                                                         std::memory_order_relaxed);
-    return first ? Completion::kFirst : Completion::kDuplicate;
+  /// Takes the answer to a sample; `issued` is issued_samples(), read after the answer came.
+  /// Thread-safe. Two answers in the very same moment may both count as the first (telling them
+  /// apart would cost every answer a locked instruction): count_completed() says how many there
+  /// really were.
+  Completion complete(SampleId id, std::uint64_t issued, std::int64_t now_ns) {
+    if (id >= issued) return Completion::kUnknown;
+    std::atomic<std::int64_t>& completed_ns = samples_[id].completed_ns;
+    if (completed_ns.load(std::memory_order_relaxed) != kPending) return Completion::kDuplicate;
+    completed_ns.store(now_ns, std::memory_order_relaxed);
+    return Completion::kFirst;
   }
+  /// Samples that have a time. After the SUT has stopped.
+  [[nodiscard]] std::uint64_t count_completed() const;
 
   [[nodiscard]] std::uint64_t issued_queries() const {
     return issued_queries_.load(std::memory_order_acquire);

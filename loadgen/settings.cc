@@ -21,6 +21,9 @@ constexpr std::array<std::pair<Mode, std::string_view>, 2> kModes = {{
 }};
 
 constexpr std::uint64_t kSamplesPerQueryMax = 1U << 20;
+constexpr std::uint64_t kIssueThreadsMax = 256;
+constexpr std::uint64_t kConcurrencyMax = 1U << 20;
+constexpr double kQpsMax = 1e12;
 constexpr std::uint64_t kRecorderMemoryMin = 16ULL << 20;
 
 template <typename Names, typename Key>
@@ -92,6 +95,46 @@ Status validate_latency_target(const Settings& settings) {
   return {};
 }
 
+Status validate_server(const Settings& settings) {
+  const bool is_server = settings.scenario == Scenario::kServer;
+  const Arrivals& arrivals = settings.arrivals;
+  const bool has_own_rate =
+      arrivals.kind == Arrivals::Kind::kStep || arrivals.kind == Arrivals::Kind::kReplay;
+  if (settings.issue_threads == 0 || settings.issue_threads > kIssueThreadsMax) {
+    return usage_error("issue_threads {} is out of range; use 1 to {}", settings.issue_threads,
+                       kIssueThreadsMax);
+  }
+  if (!is_server) {
+    if (settings.target_qps == 0.0) return {};
+    return usage_error("target_qps means nothing in {}; it is server's rate of arrival",
+                       scenario_name(settings.scenario));
+  }
+  if (has_own_rate && settings.target_qps != 0.0) {
+    return usage_error("target_qps means nothing with arrivals that bring their own times");
+  }
+  if (!has_own_rate && !(settings.target_qps > 0.0 && settings.target_qps <= kQpsMax)) {
+    return usage_error(
+        "target_qps {} is out of range; server needs the rate at which queries arrive, above 0",
+        settings.target_qps);
+  }
+  return {};
+}
+
+Status validate_samples(const Settings& settings) {
+  if (settings.concurrency == 0 || settings.concurrency > kConcurrencyMax) {
+    return usage_error("concurrency {} is out of range; use 1 to {}", settings.concurrency,
+                       kConcurrencyMax);
+  }
+  if (settings.concurrency > 1 && settings.scenario != Scenario::kSingleStream) {
+    return usage_error("concurrency means nothing in {}; it is for single-stream",
+                       scenario_name(settings.scenario));
+  }
+  const double share = settings.accuracy_log_probability;
+  if (share >= 0.0 && share <= 1.0) return {};
+  return usage_error("accuracy_log_probability {} is out of range; use a fraction from 0 to 1",
+                     share);
+}
+
 Status validate_query_size(const Settings& settings) {
   if (settings.samples_per_query == 0 || settings.samples_per_query > kSamplesPerQueryMax) {
     return usage_error("samples_per_query {} is out of range; use 1 to {}",
@@ -141,6 +184,8 @@ Status validate(const Settings& settings) {
   if (settings.mode == Mode::kPerformance) LODE_CHECK_OK(validate_stop_rule(settings));
   LODE_CHECK_OK(validate_limits(settings));
   LODE_CHECK_OK(validate_latency_target(settings));
+  LODE_CHECK_OK(validate_server(settings));
+  LODE_CHECK_OK(validate_samples(settings));
   return validate_query_size(settings);
 }
 

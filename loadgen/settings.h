@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -17,6 +18,33 @@ enum class Mode : std::uint8_t { kPerformance, kAccuracy };
 [[nodiscard]] std::optional<Scenario> scenario_from_name(std::string_view name);
 [[nodiscard]] std::string_view mode_name(Mode mode);
 [[nodiscard]] std::optional<Mode> mode_from_name(std::string_view name);
+
+/// When server's queries arrive. Times count from the begin of the timed window; the first query
+/// arrives at 0, except in a replay.
+struct Arrivals {
+  enum class Kind : std::uint8_t {
+    kPoisson,   ///< exponential gaps of mean 1 / target_qps
+    kConstant,  ///< gaps of 1 / target_qps
+    kBurst,     ///< burst_size queries at once, every burst_size / target_qps
+    kStep,      ///< Poisson at the rate of each step in turn; the last one lasts
+    kReplay,    ///< at `times_ns`
+  } kind = Kind::kPoisson;
+  std::uint64_t burst_size = 1;
+  struct Step {
+    double qps = 0.0;
+    std::int64_t duration_ns = 0;
+  };
+  std::vector<Step> steps;
+  std::vector<std::int64_t> times_ns;  ///< ascending
+};
+
+/// Which samples of the loaded set performance mode asks for.
+enum class SampleOrder : std::uint8_t {
+  kRandom,        ///< drawn with replacement
+  kPermutations,  ///< the whole set, shuffled anew each time round (sample_concatenate_permutation)
+  kUnique,        ///< each once, then the test ends (performance_issue_unique)
+  kSame,          ///< always the same one (performance_issue_same); as many queries as kUnique
+};
 
 struct Settings {
   Scenario scenario = Scenario::kSingleStream;
@@ -33,7 +61,14 @@ struct Settings {
   std::uint64_t samples_per_query = 8;    ///< multi-stream
   double offline_expected_qps = 0.0;      ///< samples/s; 0: measured during warm-up
   std::uint64_t offline_min_samples = 0;  ///< offline: least samples of the query
-  double target_percentile = 0.0;         ///< 0: the scenario's own (0.90 single, 0.99 multi)
+  double target_qps = 0.0;                ///< server: queries/s of arrival
+  Arrivals arrivals;                      ///< server
+  /// Server: queries that are due already go to the SUT in one call, each with its own time.
+  bool coalesce = false;
+  std::uint64_t issue_threads = 1;  ///< server
+  /// Single-stream: queries that wait for their answers at once.
+  std::uint64_t concurrency = 1;
+  double target_percentile = 0.0;  ///< 0: the scenario's own (0.90 single-stream, otherwise 0.99)
   /// A limit on the target percentile; the run is INVALID above it. 0: none.
   std::int64_t target_latency_ns = 0;
 
@@ -50,9 +85,18 @@ struct Settings {
   std::uint64_t qsl_seed = 2085463073848966840ULL;
   std::uint64_t sample_index_seed = 2747215439041700203ULL;
   std::uint64_t schedule_seed = 16159082839903944936ULL;
+  std::uint64_t accuracy_log_seed = 0;
+
+  SampleOrder sample_order = SampleOrder::kRandom;
+  std::uint64_t same_index = 0;  ///< kSame: place in the loaded set
+  /// Performance mode: this share of the samples, drawn by accuracy_log_seed, has its output kept.
+  double accuracy_log_probability = 0.0;
 
   /// A query without answer for so long ends the test as INVALID.
   std::int64_t query_timeout_ns = 60'000'000'000;
+  /// start() and stop() of the SUT, which may take their time, are given up after so long.
+  std::int64_t start_timeout_ns = 600'000'000'000;
+  std::int64_t stop_timeout_ns = 10'000'000'000;
   /// Most memory for the recorder's chunks; reaching it ends the run with that reason.
   std::uint64_t recorder_memory_bytes = 1ULL << 30;
 };

@@ -38,26 +38,36 @@ QueryStream::QueryStream(std::span<const SampleIndex> loaded, std::uint64_t samp
                          const Settings& settings)
     : loaded_(loaded),
       query_(samples_per_query),
-      mode_(settings.mode),
+      order_(settings.sample_order),
+      is_accuracy_(settings.mode == Mode::kAccuracy),
+      same_index_(std::min<std::uint64_t>(settings.same_index, loaded.size() - 1)),
       rng_(make_rng(settings.sample_index_seed)),
       start_(0, static_cast<int>(loaded.size()) - 1) {
   LODE_ASSERT(!loaded.empty() && samples_per_query > 0);
   const std::uint64_t count = loaded.size();
-  if (mode_ == Mode::kAccuracy) {
-    unique_starts_ = shuffled_starts(count, samples_per_query, rng_);
+  if (is_accuracy_) {
+    starts_ = shuffled_starts(count, samples_per_query, rng_);
     return;
   }
-  // The reference shuffles two orders that this mode never asks for; their draws come first all
-  // the same: one over the queries of the set, and one over the set (with the padding that lets
-  // its last query run on) for each time that min_query_count goes round it.
-  (void)shuffled_starts(count, samples_per_query, rng_);
+  // The reference draws every order, whichever is asked for: the starts of the set's queries, then
+  // the set (with the padding that lets its last query run on) for each time that min_query_count
+  // goes round it.
+  starts_ = shuffled_starts(count, samples_per_query, rng_);
+  if (order_ == SampleOrder::kSame) starts_.resize(count / samples_per_query);
   const std::uint64_t padded = count + samples_per_query - 1;
+  std::vector<std::uint64_t> permutations;
+  std::vector<std::uint64_t> permutation(padded);
+  std::iota(permutation.begin(), permutation.end(), std::uint64_t{0});
   for (std::uint64_t done = 0; done < settings.min_query_count; done += padded) {
-    (void)shuffled_starts(padded, 1, rng_);
+    std::shuffle(permutation.begin(), permutation.end(), rng_);
+    if (order_ != SampleOrder::kPermutations) continue;
+    permutations.insert(permutations.end(), permutation.begin(), permutation.end());
   }
+  if (order_ == SampleOrder::kPermutations) starts_ = std::move(permutations);
 }
 
 std::span<const SampleIndex> QueryStream::take(std::uint64_t start, std::uint64_t count) {
+  start %= loaded_.size();
   for (std::uint64_t i = 0; i < count; ++i) {
     query_[i] = loaded_[start];
     if (++start == loaded_.size()) start = 0;
@@ -66,12 +76,29 @@ std::span<const SampleIndex> QueryStream::take(std::uint64_t start, std::uint64_
 }
 
 std::span<const SampleIndex> QueryStream::next() {
-  if (mode_ == Mode::kPerformance) {
+  if (!is_accuracy_ && order_ == SampleOrder::kRandom) {
     return take(static_cast<std::uint64_t>(start_(rng_)), query_.size());
   }
-  if (next_unique_ == unique_starts_.size()) return {};
-  const std::uint64_t start = unique_starts_[next_unique_++];
+  if (!is_accuracy_ && order_ == SampleOrder::kPermutations) {
+    return take(starts_[next_start_++ % starts_.size()], query_.size());
+  }
+  if (next_start_ == starts_.size()) return {};
+  const std::uint64_t start = starts_[next_start_++];
+  if (!is_accuracy_) {
+    return take(order_ == SampleOrder::kSame ? same_index_ : start, query_.size());
+  }
   return take(start, std::min<std::uint64_t>(query_.size(), loaded_.size() - start));
+}
+
+OutputSampler::OutputSampler(const Settings& settings)
+    : probability_(settings.accuracy_log_probability), rng_(make_rng(settings.accuracy_log_seed)) {
+  Rng offset_rng = make_rng(settings.accuracy_log_seed);
+  offset_ = draw_(offset_rng);
+}
+
+bool OutputSampler::next() {
+  const double value = draw_(rng_) + offset_;
+  return (value < 1.0 ? value : value - 1.0) <= probability_;
 }
 
 }  // namespace lode::loadgen

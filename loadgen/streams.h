@@ -21,17 +21,19 @@ namespace lode::loadgen {
                                                                      std::uint64_t seed);
 
 /// The sample stream of the closed loops and of server. Each query takes `samples_per_query`
-/// neighbours of the loaded set, from a start drawn uniformly with replacement (performance; past
-/// the set's end it goes on at its begin), or from every multiple of samples_per_query once, in
-/// shuffled order (accuracy; the set's last query has what is left).
+/// neighbours of the loaded set from a start (past the set's end it goes on at its begin):
+///   performance  a start drawn as the settings' sample_order says, uniformly with replacement at
+///                first hand; kUnique and kSame end after every multiple of samples_per_query
+///   accuracy     every multiple of samples_per_query once, in shuffled order; the set's last query
+///                has what is left
 class QueryStream {
  public:
   /// `loaded` must outlive the stream. Everything that is shuffled is shuffled here.
   QueryStream(std::span<const SampleIndex> loaded, std::uint64_t samples_per_query,
               const Settings& settings);
 
-  /// The samples of the next query, valid until the next call; empty once accuracy mode has asked
-  /// for all. Does not allocate.
+  /// The samples of the next query, valid until the next call; empty at the end, which accuracy
+  /// mode, kUnique and kSame have. Does not allocate.
   [[nodiscard]] std::span<const SampleIndex> next();
 
  private:
@@ -39,11 +41,28 @@ class QueryStream {
 
   std::span<const SampleIndex> loaded_;
   std::vector<SampleIndex> query_;
-  Mode mode_;
+  SampleOrder order_;
+  bool is_accuracy_;
+  std::uint64_t same_index_;
   Rng rng_;
   std::uniform_int_distribution<> start_;
-  std::vector<std::uint64_t> unique_starts_;  ///< accuracy mode
-  std::size_t next_unique_ = 0;
+  std::vector<std::uint64_t> starts_;  ///< an order drawn in advance
+  std::size_t next_start_ = 0;
+};
+
+/// Which samples of performance mode have their output kept: the two accuracy streams. Sample i is
+/// kept if the i-th draw, shifted by an offset drawn once, is within the probability.
+class OutputSampler {
+ public:
+  explicit OutputSampler(const Settings& settings);
+  /// Of the next sample in order of issue.
+  [[nodiscard]] bool next();
+
+ private:
+  double probability_;
+  double offset_;
+  Rng rng_;
+  std::uniform_real_distribution<double> draw_{0.0, 1.0};
 };
 
 }  // namespace lode::loadgen

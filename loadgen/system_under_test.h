@@ -25,6 +25,9 @@ struct QuerySample {
 struct QuerySampleResponse {
   SampleId id = 0;
   std::span<const std::byte> data;
+  /// The sample could not be answered: its time counts, its output does not, and the test is
+  /// INVALID.
+  bool is_error = false;
 };
 
 /// Where answers go. Thread-safe; neither allocates nor locks in performance mode.
@@ -46,10 +49,17 @@ struct TestPlan {
   /// Each query is issued when the one before it is answered: the issuing thread has nothing else
   /// to do meanwhile, and issue() may keep it.
   bool closed_loop = false;
+  /// Queries come whether or not those before them are answered, so that samples of several queries
+  /// may wait together.
+  bool queries_overlap = false;
 };
 
 /// Answers queries. Life of a test: start, issue..., flush, stop. start() and stop() are outside
-/// the timed window.
+/// the timed window. What a call throws ends the test as fail() does.
+///
+/// A test gives up a call that does not return (issue and flush: nothing is answered either for
+/// query_timeout), and then calls stop() from another thread; a SUT that can be hung so must stay
+/// alive until its calls have returned.
 class SystemUnderTest {
  public:
   SystemUnderTest() = default;
@@ -73,8 +83,9 @@ class SystemUnderTest {
     return {};
   }
 
-  /// Takes one query; may complete it before returning, or later from any thread. The span is
-  /// valid during the call only.
+  /// Takes one query (with coalescing, several); may complete it before returning, or later from
+  /// any thread. The span is valid during the call only. Called by several threads at once if the
+  /// settings have several issue threads.
   virtual void issue(std::span<const QuerySample> query) = 0;
 
   /// No more queries come for now: a batcher sends what it holds.

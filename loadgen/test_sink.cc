@@ -8,40 +8,53 @@ void TestSink::complete(std::span<const QuerySampleResponse> responses) {
     late_.fetch_add(responses.size(), std::memory_order_relaxed);
     return;
   }
+  const std::uint64_t issued = recorder_.issued_samples();
   std::uint64_t answered = 0;
   std::uint64_t warmed = 0;
+  std::uint64_t unknown = 0;
+  std::uint64_t duplicates = 0;
   for (const QuerySampleResponse& response : responses) {
-    if ((response.id & kWarmupBit) != 0) {
-      ++warmed;
-      continue;
-    }
-    switch (recorder_.complete(response.id, now_ns)) {
+    switch (recorder_.complete(response.id, issued, now_ns)) {
       case Recorder::Completion::kFirst:
         ++answered;
-        if (outputs_) deliver(response);
+        if (outputs_ || response.is_error) accept(response);
         break;
       case Recorder::Completion::kDuplicate:
-        duplicates_.fetch_add(1, std::memory_order_relaxed);
+        ++duplicates;
         break;
       case Recorder::Completion::kUnknown:
-        unknown_.fetch_add(1, std::memory_order_relaxed);
+        ++((response.id & kWarmupBit) != 0 ? warmed : unknown);
         break;
     }
   }
+  if (unknown > 0) unknown_.fetch_add(unknown, std::memory_order_relaxed);
+  if (duplicates > 0) duplicates_.fetch_add(duplicates, std::memory_order_relaxed);
   if (answered > 0) timed_.add(answered, clock_);
   if (warmed > 0) warmup_.add(warmed, clock_);
 }
 
-void TestSink::deliver(const QuerySampleResponse& response) {
+void TestSink::accept(const QuerySampleResponse& response) {
+  if (response.is_error) {
+    errors_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  const SampleIndex index = recorder_.sample(response.id).index;
+  if (!keeps_all_ && (index & Recorder::kKeepOutput) == 0) return;
   const std::lock_guard lock(output_mutex_);
-  const Status taken = outputs_(recorder_.sample(response.id).index, response.data);
+  if (closed_.load(std::memory_order_acquire)) return;
+  const Status taken = outputs_(response.id, index & ~Recorder::kKeepOutput, response.data);
   if (!taken.ok()) fail(taken.error());
+}
+
+void TestSink::close() {
+  closed_.store(true, std::memory_order_release);
+  const std::lock_guard lock(output_mutex_);
 }
 
 void TestSink::fail(const Error& error) {
   const std::lock_guard lock(failure_mutex_);
   if (!failure_) failure_ = error;
-  failed_.store(true, std::memory_order_release);
+  trouble_.fetch_or(kFailed, std::memory_order_release);
 }
 
 std::optional<Error> TestSink::failure() const {

@@ -16,6 +16,9 @@ namespace lode::loadgen {
 /// How many samples were answered, and when that is news to the thread that waits for them.
 class AnswerCounter {
  public:
+  /// No waiter wants to know of anything.
+  static constexpr std::uint64_t kNobody = UINT64_MAX;
+
   /// What wait_for() of a clock watches.
   [[nodiscard]] const std::atomic<std::uint64_t>& count() const { return count_; }
   [[nodiscard]] std::uint64_t get() const { return count_.load(std::memory_order_acquire); }
@@ -25,7 +28,7 @@ class AnswerCounter {
   void wake_at(std::uint64_t target) { wake_at_.store(target, std::memory_order_relaxed); }
 
   void add(std::uint64_t answers, Clock& clock) {
-    const std::uint64_t count = count_.fetch_add(answers, std::memory_order_acq_rel) + answers;
+    const std::uint64_t count = count_.fetch_add(answers) + answers;
     if (count >= wake_at_.load(std::memory_order_relaxed)) clock.notify(count_);
   }
 
@@ -39,39 +42,56 @@ class TestSink final : public CompletionSink {
   /// Set in the ids of warm-up samples: their answers are counted and go nowhere else.
   static constexpr SampleId kWarmupBit = SampleId{1} << 63;
 
-  /// `outputs` (may be empty) gets each answer's bytes, one call at a time.
-  TestSink(Recorder& recorder, Clock& clock, const OutputSink& outputs)
-      : recorder_(recorder), clock_(clock), outputs_(outputs) {}
+  /// `outputs` (may be empty) gets the bytes of each answer, or of those alone whose output is to
+  /// be kept; one call at a time.
+  TestSink(Recorder& recorder, Clock& clock, const OutputSink& outputs, bool keeps_all)
+      : recorder_(recorder), clock_(clock), outputs_(outputs), keeps_all_(keeps_all) {}
 
   void complete(std::span<const QuerySampleResponse> responses) override;
   void fail(const Error& error) override;
 
-  /// The test is over: what comes from now on is late, and is not recorded.
-  void close() { closed_.store(true, std::memory_order_release); }
+  /// The test is over: what comes from now on is late, and is not recorded. No output is being
+  /// taken any more when it returns.
+  void close();
+
+  /// A query was not answered within its time.
+  void set_timed_out() { trouble_.fetch_or(kTimedOut, std::memory_order_release); }
 
   [[nodiscard]] AnswerCounter& timed() { return timed_; }
   [[nodiscard]] AnswerCounter& warmup() { return warmup_; }
-  [[nodiscard]] bool failed() const { return failed_.load(std::memory_order_acquire); }
+  /// Any of the two below: what every query looks at.
+  [[nodiscard]] bool in_trouble() const { return trouble_.load(std::memory_order_relaxed) != 0; }
+  [[nodiscard]] bool failed() const { return has(kFailed); }
+  [[nodiscard]] bool timed_out() const { return has(kTimedOut); }
   /// The first failure.
   [[nodiscard]] std::optional<Error> failure() const;
 
   [[nodiscard]] std::uint64_t duplicates() const { return duplicates_.load(); }
   [[nodiscard]] std::uint64_t unknown() const { return unknown_.load(); }
   [[nodiscard]] std::uint64_t late() const { return late_.load(); }
+  [[nodiscard]] std::uint64_t errors() const { return errors_.load(); }
 
  private:
-  void deliver(const QuerySampleResponse& response);
+  static constexpr unsigned kFailed = 1;
+  static constexpr unsigned kTimedOut = 2;
+
+  [[nodiscard]] bool has(unsigned flag) const {
+    return (trouble_.load(std::memory_order_acquire) & flag) != 0;
+  }
+  void accept(const QuerySampleResponse& response);
 
   Recorder& recorder_;
   Clock& clock_;
   const OutputSink& outputs_;
+  bool keeps_all_;
   AnswerCounter timed_;
   AnswerCounter warmup_;
-  std::atomic<bool> closed_{false};
-  std::atomic<bool> failed_{false};
+  alignas(64) std::atomic<bool> closed_{false};
+  std::atomic<unsigned> trouble_{0};
   std::atomic<std::uint64_t> duplicates_{0};
   std::atomic<std::uint64_t> unknown_{0};
   std::atomic<std::uint64_t> late_{0};
+  std::atomic<std::uint64_t> errors_{0};
   mutable std::mutex failure_mutex_;
   std::optional<Error> failure_;
   std::mutex output_mutex_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "base/units.h"
 #include "loadgen/metrics.h"
@@ -16,6 +17,7 @@ using Rule = std::optional<Reason> (*)(const Outcome&);
 
 constexpr std::int64_t kLagAlwaysAllowedNs = 10'000;
 constexpr std::int64_t kLagShareOfLatency = 100;  ///< one part in so many
+constexpr std::int64_t kLagShareOfLimit = 20;
 
 bool is_performance(const Outcome& outcome) {
   return outcome.settings.mode == Mode::kPerformance;
@@ -23,6 +25,10 @@ bool is_performance(const Outcome& outcome) {
 
 bool is_offline(const Outcome& outcome) {
   return outcome.settings.scenario == Scenario::kOffline;
+}
+
+bool is_server(const Outcome& outcome) {
+  return outcome.settings.scenario == Scenario::kServer;
 }
 
 bool is_too_short(const Outcome& outcome) {
@@ -57,12 +63,14 @@ bool ended_early(const Outcome& outcome) {
     case EndCause::kInterrupted:
     case EndCause::kSutFailed:
     case EndCause::kTimeout:
+    case EndCause::kBlocked:
       return true;
     case EndCause::kRecorderMemory:
       return memory_ended_it(outcome);
     case EndCause::kMaxDuration:
       return is_offline(outcome);
     case EndCause::kCompleted:
+    case EndCause::kScheduleEnded:
     case EndCause::kMaxQueries:
       return false;
   }
@@ -76,6 +84,8 @@ std::string answered(const Outcome& outcome) {
 /// Which limit to lift so that a test gets further.
 std::string limit_to_raise(const Outcome& outcome) {
   if (outcome.end == EndCause::kMaxDuration) return "raise max_duration, which ended the test";
+  if (outcome.end == EndCause::kScheduleEnded) return "replay more arrivals";
+  if (outcome.end == EndCause::kCompleted) return "load more samples: each was asked for once";
   return "raise max_queries, which ended the test";
 }
 
@@ -100,6 +110,30 @@ std::optional<Reason> check_timeout(const Outcome& outcome) {
                 outcome.late > 0 ? "raise query_timeout: answers came after the end, so the system "
                                    "under test is slow, and not hung"
                                  : "find out why the system under test does not answer"};
+}
+
+std::optional<Reason> check_blocked(const Outcome& outcome) {
+  if (outcome.blocked_call.empty()) return std::nullopt;
+  return Reason{
+      "sut_blocked",
+      fmt::format("{} did not return for {}", outcome.blocked_call,
+                  format_duration(outcome.blocked_ns)),
+      "every call returns",
+      fmt::format("find out why the system under test is stuck in {}", outcome.blocked_call)};
+}
+
+std::optional<Reason> check_errors(const Outcome& outcome) {
+  if (outcome.errors == 0) return std::nullopt;
+  return Reason{"error_responses", fmt::format("{} samples answered with an error", outcome.errors),
+                "none", "find out why the system under test cannot answer them"};
+}
+
+std::optional<Reason> check_clock(const Outcome& outcome) {
+  if (outcome.clock_step_ns == 0) return std::nullopt;
+  return Reason{"clock_step",
+                fmt::format("the machine slept or its clock was set, by {}",
+                            format_duration(std::abs(outcome.clock_step_ns))),
+                "steady clocks", "run it again on a machine that is left alone"};
 }
 
 std::optional<Reason> check_memory(const Outcome& outcome) {
@@ -197,20 +231,23 @@ std::optional<Reason> check_target_latency(const Outcome& outcome) {
       !outcome.metrics.latency_ns) {
     return std::nullopt;
   }
-  const auto latency_ns = static_cast<std::int64_t>(outcome.metrics.headline.value);
+  const std::int64_t latency_ns = outcome.metrics.judged_latency_ns;
   if (latency_ns <= limit_ns) return std::nullopt;
   return Reason{
       "target_latency",
       fmt::format("{} {}", percentile_name(*outcome.percentile), format_duration(latency_ns)),
-      fmt::format("at most {}", format_duration(limit_ns)), "make the system under test faster"};
+      fmt::format("at most {}", format_duration(limit_ns)),
+      is_server(outcome) ? "lower target_qps" : "make the system under test faster"};
 }
 
 std::optional<Reason> check_issue_lag(const Outcome& outcome) {
-  if (!is_performance(outcome) || !outcome.is_closed_loop || !outcome.metrics.latency_ns ||
+  if (!is_performance(outcome) || is_offline(outcome) || !outcome.metrics.latency_ns ||
       !outcome.metrics.issue_lag_ns) {
     return std::nullopt;
   }
-  const std::int64_t limit_ns = issue_lag_limit_ns(outcome.metrics.latency_ns->p50);
+  const std::int64_t limit_ns = is_server(outcome)
+                                    ? server_lag_limit_ns(outcome.settings.target_latency_ns)
+                                    : issue_lag_limit_ns(outcome.metrics.latency_ns->p50);
   const std::int64_t lag_ns = outcome.metrics.issue_lag_ns->p99;
   if (lag_ns <= limit_ns) return std::nullopt;
   return Reason{"issue_lag", fmt::format("p99 {}", format_duration(lag_ns)),
@@ -219,11 +256,12 @@ std::optional<Reason> check_issue_lag(const Outcome& outcome) {
                 "system under test, kept it from issuing in time"};
 }
 
-constexpr std::array<Rule, 15> kRules = {
-    check_interrupted,    check_failure,        check_timeout,     check_memory,
-    check_max_duration,   check_unanswered,     check_duplicates,  check_unknown,
-    check_late,           check_min_duration,   check_min_queries, check_coverage,
-    check_early_stopping, check_target_latency, check_issue_lag,
+constexpr std::array<Rule, 18> kRules = {
+    check_interrupted, check_failure,      check_blocked,        check_timeout,
+    check_memory,      check_max_duration, check_unanswered,     check_duplicates,
+    check_unknown,     check_late,         check_errors,         check_min_duration,
+    check_min_queries, check_coverage,     check_early_stopping, check_target_latency,
+    check_issue_lag,   check_clock,
 };
 
 }  // namespace
@@ -239,6 +277,10 @@ record::Verdict judge(const Outcome& outcome) {
 
 std::int64_t issue_lag_limit_ns(std::int64_t median_latency_ns) {
   return std::max(kLagAlwaysAllowedNs, median_latency_ns / kLagShareOfLatency);
+}
+
+std::int64_t server_lag_limit_ns(std::int64_t target_latency_ns) {
+  return std::max(kLagAlwaysAllowedNs, target_latency_ns / kLagShareOfLimit);
 }
 
 }  // namespace lode::loadgen

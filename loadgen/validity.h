@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "base/result.h"
 #include "loadgen/issuer.h"
@@ -25,14 +26,21 @@ struct Outcome {
   std::uint64_t duplicates = 0;       ///< second answers to a sample
   std::uint64_t unknown = 0;          ///< answers to samples that were never issued
   std::uint64_t late = 0;             ///< answers after the end
+  std::uint64_t errors = 0;           ///< samples answered with an error
+  std::string blocked_call = {};      ///< of the SUT, which did not return for blocked_ns
+  std::int64_t blocked_ns = 0;
+  std::int64_t clock_step_ns = 0;  ///< by which the machine's clocks moved apart
 };
 
-/// Applies all rules. Names of the rules: interrupted, sut_failure, query_timeout, recorder_memory,
-/// max_duration, unanswered, duplicates, unknown_ids, late_answers, min_duration, min_queries,
-/// accuracy_coverage, early_stopping, target_latency, issue_lag.
+/// Applies all rules. Names of the rules: interrupted, sut_failure, sut_blocked, query_timeout,
+/// recorder_memory, max_duration, unanswered, duplicates, unknown_ids, late_answers,
+/// error_responses, min_duration, min_queries, accuracy_coverage, early_stopping, target_latency,
+/// issue_lag, clock_step.
 [[nodiscard]] record::Verdict judge(const Outcome& outcome);
 
 /// The most issue lag that a closed loop may have at p99: max(10 us, 1% of the median latency).
 [[nodiscard]] std::int64_t issue_lag_limit_ns(std::int64_t median_latency_ns);
+/// The most that server may have: max(10 us, 5% of the latency limit).
+[[nodiscard]] std::int64_t server_lag_limit_ns(std::int64_t target_latency_ns);
 
 }  // namespace lode::loadgen

@@ -66,13 +66,19 @@ Warmup measure_rate(Issuer& issuer, std::span<const SampleIndex> loaded, std::ui
 }
 
 OfflineSize size_offline_query(const Settings& settings, double rate, std::uint64_t multiple,
-                               std::uint64_t memory_limit) {
+                               std::uint64_t set_size, std::uint64_t memory_limit) {
   const double seconds = static_cast<double>(settings.min_duration_ns) / 1e9;
   const double margin = settings.offline_expected_qps > 0.0 ? kStatedMargin : kMeasuredMargin;
   // An error of rounding is not another sample.
   const double for_duration =
       std::clamp(std::ceil(margin * seconds * rate - 1e-6), 0.0, kSamplesMax);
   OfflineSize size;
+  if (settings.sample_order == SampleOrder::kUnique ||
+      settings.sample_order == SampleOrder::kSame) {
+    size.samples = std::min(set_size, memory_limit);
+    return size;
+  }
+  if (settings.sample_order == SampleOrder::kPermutations) multiple = set_size;
   size.samples = std::max({settings.min_query_count, settings.offline_min_samples,
                            static_cast<std::uint64_t>(for_duration)});
   size.samples = (size.samples + multiple - 1) / multiple * multiple;

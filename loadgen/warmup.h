@@ -33,9 +33,11 @@ struct OfflineSize {
 
 /// Samples of offline's query in performance mode: what reaches 1.1 (a stated rate) or 1.5 (a
 /// measured one) x min_duration at `rate` samples/s, min_query_count and offline_min_samples,
-/// rounded up to a multiple of `multiple`; then at most max_query_count (0: no limit) and
-/// `memory_limit`, rounded down where possible.
+/// rounded up to a multiple of `multiple` (kPermutations: of the loaded set, which has `set_size`);
+/// then at most max_query_count (0: no limit) and `memory_limit`, rounded down where possible.
+/// kUnique and kSame ask for as many samples as the loaded set has.
 [[nodiscard]] OfflineSize size_offline_query(const Settings& settings, double rate,
-                                             std::uint64_t multiple, std::uint64_t memory_limit);
+                                             std::uint64_t multiple, std::uint64_t set_size,
+                                             std::uint64_t memory_limit);
 
 }  // namespace lode::loadgen

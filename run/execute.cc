@@ -7,6 +7,7 @@
 #include "base/provenance.h"
 #include "config/keys.h"
 #include "config/resolve.h"
+#include "loadgen/arrivals.h"
 #include "run/resources.h"
 #include "run/scorer.h"
 #include "run/subject.h"
@@ -88,6 +89,27 @@ std::string early_stopping_note(const ResolvedConfig& config, const std::string&
   return measured;
 }
 
+/// The settings with what the configuration only names: the times of a replay.
+Result<loadgen::Settings> complete_settings(const ResolvedConfig& config) {
+  loadgen::Settings settings = config.values.settings;
+  if (settings.arrivals.kind != loadgen::Arrivals::Kind::kReplay) return settings;
+  const std::string& text = config.values.arrivals;
+  const std::filesystem::path file = text.substr(text.find(':') + 1);
+  if (file.extension() == ".h5") {
+    LODE_TRY(record::RawTimes raw, record::read_samples(file));
+    settings.arrivals.times_ns = std::move(raw.scheduled_ns);
+    if (settings.arrivals.times_ns.empty()) {
+      return runtime_error("{}: '{}' holds no query", config.where("arrivals"), file.string());
+    }
+    return settings;
+  }
+  LODE_TRY(const std::string lines, read_file(file));
+  auto times_ns = loadgen::parse_arrival_times(lines);
+  if (!times_ns.ok()) return times_ns.error().within(file.string());
+  settings.arrivals.times_ns = *std::move(times_ns);
+  return settings;
+}
+
 /// Names the directory asked for where an error names its staging place.
 Error in_users_terms(const Error& error, const PendingDirectory& directory,
                      const std::filesystem::path& output) {
@@ -123,18 +145,21 @@ Result<RunOutcome> execute(const ResolvedConfig& config, std::string_view comman
   outcome.record = describe(config, subject, command);
   Record& record = outcome.record;
 
-  loadgen::TestHooks test_hooks{
-      .interrupted = hooks.interrupted, .progress = hooks.progress, .outputs = {}};
+  LODE_TRY(const loadgen::Settings settings, complete_settings(config));
+  loadgen::TestHooks test_hooks{.interrupted = hooks.interrupted,
+                                .progress = hooks.progress,
+                                .outputs = {},
+                                .issue_threads = {}};
   std::optional<Scorer> scorer;
   if (values.settings.mode == loadgen::Mode::kAccuracy) {
     scorer.emplace(*subject.library);
-    test_hooks.outputs = [&scorer](SampleIndex index, std::span<const std::byte> output) {
+    test_hooks.outputs = [&scorer](loadgen::SampleId, SampleIndex index,
+                                   std::span<const std::byte> output) {
       return scorer->add(index, output);
     };
   }
   LODE_TRY(record::Measurement measurement,
-           loadgen::run_test(*subject.sut, *subject.library, values.settings, *subject.clock,
-                             test_hooks));
+           loadgen::run_test(*subject.sut, *subject.library, settings, *subject.clock, test_hooks));
   record.interrupted = measurement.interrupted;
   record.verdict = std::move(measurement.verdict);
   record.metrics = std::move(measurement.metrics);

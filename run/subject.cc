@@ -93,11 +93,16 @@ Status load_model(const ResolvedConfig& config, Subject& subject, sut::SutReques
   return {};
 }
 
-/// With a processor to spare, waiting for an answer by spinning spares the next query the time that
-/// waking a thread takes; without one it would take that processor from the system under test.
+/// With a processor to spare, waiting by spinning spares the next query the time that waking a
+/// thread takes; without one it would take that processor from the system under test. Server spins
+/// a little even then: what a sleep is late by would count for every query.
 std::unique_ptr<Clock> make_clock(const RunConfig& values) {
   constexpr std::int64_t kSpinNs = 20'000'000;
-  return std::make_unique<RealClock>(has_spare_processor(values, read_system_info()) ? kSpinNs : 0);
+  constexpr std::int64_t kSmallSpinNs = 50'000;
+  const bool is_server = values.settings.scenario == loadgen::Scenario::kServer;
+  std::int64_t spin_ns = is_server ? kSmallSpinNs : 0;
+  if (has_spare_processor(values, read_system_info())) spin_ns = kSpinNs;
+  return std::make_unique<RealClock>(values.spin_ns.value_or(spin_ns));
 }
 
 }  // namespace
@@ -109,7 +114,9 @@ bool has_spare_processor(const RunConfig& values, const SystemInfo& system) {
   double processors = static_cast<double>(system.affinity.size());
   if (system.affinity.empty()) processors = std::max(1U, std::thread::hardware_concurrency());
   processors = std::min(processors, system.cgroup_cpus.value_or(processors));
-  return static_cast<double>(workers) + 1.0 <= processors;
+  const bool is_server = values.settings.scenario == loadgen::Scenario::kServer;
+  const std::uint64_t issuers = is_server ? values.settings.issue_threads : 1;
+  return static_cast<double>(workers + issuers) <= processors;
 }
 
 Result<Subject> open_subject(const ResolvedConfig& config) {

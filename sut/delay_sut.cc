@@ -55,6 +55,7 @@ Status DelaySut::expect_query(std::uint64_t samples) {
 }
 
 void DelaySut::issue(std::span<const loadgen::QuerySample> query) {
+  const std::lock_guard lock(issue_mutex_);
   jobs_.clear();
   for (const loadgen::QuerySample& sample : query) {
     jobs_.push_back({sample.id, latency_.draw(rng_)});

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -49,6 +50,7 @@ class DelaySut final : public loadgen::SystemUnderTest {
   Clock& clock_;
   Rng rng_;
   loadgen::CompletionSink* sink_ = nullptr;
+  std::mutex issue_mutex_;  ///< several threads may issue: of rng_ and jobs_
 
   /// Simulated clock: when each server is free. One entry a server.
   std::vector<std::int64_t> free_at_ns_;

@@ -114,6 +114,10 @@ Status EngineSut::start(const loadgen::TestPlan& plan, loadgen::CompletionSink& 
   for (const std::uint64_t samples : plan.query_sizes) LODE_CHECK_OK(prepare_query(samples));
   queue_.open();
   queue_.reserve(plan.samples_per_query_max);
+  if (plan.queries_overlap) {
+    LODE_CHECK_OK(prepare_any_batch());
+    queue_.reserve(kOverlapReserve);
+  }
   caller_works_ =
       plan.closed_loop && plan.samples_per_query_max <= samples_in_flight() * kShortQueryBatches;
   for (std::size_t i = caller_works_ ? 1 : 0; i < instances_.size(); ++i) {
@@ -137,6 +141,13 @@ Status EngineSut::prepare_query(std::uint64_t samples) {
     }
   }
   return {};
+}
+
+Status EngineSut::prepare_any_batch() {
+  for (std::uint64_t samples = 1; samples < batch_; samples *= 2) {
+    LODE_CHECK_OK(prepare_query(samples));
+  }
+  return prepare_query(batch_);
 }
 
 Status EngineSut::prepare_batch(Instance& instance, std::uint64_t samples) {
@@ -194,12 +205,23 @@ void EngineSut::serve(Instance& instance) {
   }
 }
 
+std::size_t EngineSut::planned_size(const Instance& instance, std::size_t samples) {
+  for (std::size_t size = samples; size > 0; --size) {
+    if (instance.plans[size].is_ready) return size;
+  }
+  return samples;
+}
+
 void EngineSut::run_batch(Instance& instance, std::span<const loadgen::QuerySample> batch) {
-  if (failed_.load(std::memory_order_relaxed)) return;
-  const Status status = compute(instance, batch);
-  if (status.ok()) return;
-  failed_.store(true);
-  sink_->fail(status.error().within(name_));
+  while (!batch.empty() && !failed_.load(std::memory_order_relaxed)) {
+    const std::size_t count = planned_size(instance, batch.size());
+    const Status status = compute(instance, batch.first(count));
+    if (!status.ok()) {
+      failed_.store(true);
+      return sink_->fail(status.error().within(name_));
+    }
+    batch = batch.subspan(count);
+  }
 }
 
 Status EngineSut::compute(Instance& instance, std::span<const loadgen::QuerySample> batch) {

@@ -44,6 +44,9 @@ class EngineSut final : public loadgen::SystemUnderTest {
   /// keep the load generator from seeing a time-out, or the user's wish to stop.
   static constexpr std::uint64_t kShortQueryBatches = 16;
 
+  /// Samples that may wait in the queue before it has to grow, where queries overlap.
+  static constexpr std::uint64_t kOverlapReserve = 1U << 16;
+
  private:
   /// How a batch of one size is run.
   struct BatchPlan {
@@ -66,6 +69,8 @@ class EngineSut final : public loadgen::SystemUnderTest {
   [[nodiscard]] Status check_input();
   [[nodiscard]] Status make_instances(const SutRequest& request);
   [[nodiscard]] Status prepare_query(std::uint64_t samples);
+  /// Batches of 1, 2, 4 and so on up to the largest: what waits together is cut into these.
+  [[nodiscard]] Status prepare_any_batch();
   [[nodiscard]] Status prepare_batch(Instance& instance, std::uint64_t samples);
   /// That what the model says can be scored, if this test asks for outputs.
   [[nodiscard]] Status check_scores(const TensorView& output, std::uint64_t samples) const;
@@ -77,6 +82,8 @@ class EngineSut final : public loadgen::SystemUnderTest {
 
   void serve(Instance& instance);
   void run_batch(Instance& instance, std::span<const loadgen::QuerySample> batch);
+  /// Samples of the largest batch that is planned and not above `samples`; `samples` if none is.
+  [[nodiscard]] static std::size_t planned_size(const Instance& instance, std::size_t samples);
   [[nodiscard]] Status compute(Instance& instance, std::span<const loadgen::QuerySample> batch);
   [[nodiscard]] Status respond(Instance& instance, std::span<const loadgen::QuerySample> batch,
                                const TensorView& output);

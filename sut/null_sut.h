@@ -2,7 +2,6 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "loadgen/system_under_test.h"
 
@@ -17,12 +16,11 @@ class NullSut final : public loadgen::SystemUnderTest {
   void flush() override {}
   void stop() override { sink_ = nullptr; }
 
-  static constexpr std::size_t kResponsesMax = 1024;
+  static constexpr std::size_t kResponsesMax = 256;
 
  private:
   std::string name_ = "null";
   loadgen::CompletionSink* sink_ = nullptr;
-  std::vector<loadgen::QuerySampleResponse> responses_;
 };
 
 }  // namespace lode::sut

@@ -21,7 +21,7 @@ import numpy as np
 # Percentile name -> p in thousandths.
 PERCENTILES = {"p50": 500, "p90": 900, "p95": 950, "p97": 970, "p99": 990, "p99_9": 999}
 HEADLINES = {"single-stream": ("p90_latency", "ns"), "multi-stream": ("p99_latency", "ns"),
-             "offline": ("throughput", "samples/s")}
+             "server": ("max_qps", "queries/s"), "offline": ("throughput", "samples/s")}
 NEVER = -1
 
 
@@ -69,10 +69,16 @@ def check_distribution(check, field, recorded, values):
         check.equal(f"{field}.{name}", recorded.get(name), value)
 
 
-def issue_lag(scenario, scheduled, issued, completed):
-    """Closed loops: previous completion -> issue, the first from its schedule. Others: schedule."""
+def issue_lag(record, scheduled, issued, completed):
+    """Closed loops: the completion that made room -> issue, the first from its schedule. Others:
+    from the schedule."""
     due = scheduled.copy()
-    if scenario in ("single-stream", "multi-stream"):
+    concurrency = record["config"].get("concurrency", 1)
+    if concurrency > 1:
+        room = np.sort(completed[completed != NEVER])[:max(len(due) - concurrency, 0)]
+        due[concurrency:concurrency + len(room)] = room
+        return (issued - due)[:concurrency + len(room)]
+    if record["scenario"] in ("single-stream", "multi-stream"):
         due[1:] = completed[:-1]
         known = np.ones(len(due), dtype=bool)
         known[1:] = completed[:-1] != NEVER
@@ -107,6 +113,15 @@ def check_accuracy(check, record):
     check.equal("accuracy.top1_correct <= top5_correct <= samples",
                 0 <= accuracy["top1_correct"] <= accuracy["top5_correct"] <= accuracy["samples"],
                 True)
+
+
+def completed_rate(record, completed):
+    """Queries/s up to the answer to the last one issued: n queries span n - 1 gaps."""
+    answered = int((completed != NEVER).sum())
+    if answered == 0:
+        return 0.0
+    span = int(completed[-1]) if completed[-1] != NEVER else record["metrics"]["duration_ns"]
+    return (answered - 1) * 1e9 / span if span > 0 else 0.0
 
 
 def check_headline(check, record, latencies, rate):
@@ -154,7 +169,7 @@ def check_run(folder):
                        (completed - scheduled)[answered])
     check_distribution(check, "service_ns", metrics["service_ns"], (completed - issued)[answered])
     check_distribution(check, "issue_lag_ns", metrics["issue_lag_ns"],
-                       issue_lag(record["scenario"], scheduled, issued, completed))
+                       issue_lag(record, scheduled, issued, completed))
 
     done = samples[2][samples[2] != NEVER]
     duration = int(done.max()) - int(scheduled[0]) if len(done) else 0
@@ -165,6 +180,8 @@ def check_run(folder):
     check.equal("duration_ns", metrics["duration_ns"], duration)
     check.equal("throughput_samples_per_s", metrics["throughput_samples_per_s"], rate)
 
+    if record["scenario"] == "server":
+        rate = completed_rate(record, completed)
     check_headline(check, record, (completed - scheduled)[answered], rate)
     return check
 

@@ -39,7 +39,7 @@ MAY_INCLUDE = {
     "sut": ["loadgen/system_under_test.h", "datasets/sample_library.h",
             "engine/runtime/session.h"],
     "models": ["engine/graph", "engine/onnx"],
-    "config": ["loadgen/settings.h"],
+    "config": ["loadgen/settings.h", "loadgen/arrivals.h"],
     "run": ["config", "datasets", "sut", "loadgen", "quant", "results/record"],
     "cli": EVERYTHING,
     "bench": EVERYTHING,

@@ -268,6 +268,7 @@ bool File::Impl::exists(std::string_view name) const {
 }
 
 Result<hid_t> File::Impl::dataset(std::string_view name) {
+  prepare_library();
   const auto known = datasets.find(name);
   if (known != datasets.end()) return known->second.get();
   if (!exists(name)) return error(name, "no such dataset in this file");

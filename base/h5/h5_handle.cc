@@ -16,11 +16,13 @@ void prepare_library() {
   static const bool prepared = [] {
     H5dont_atexit();
     H5open();
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
     H5PLset_loading_state(0);
     return true;
   }();
   (void)prepared;
+  // Each thread has an error stack of its own, which else prints itself to stderr.
+  static thread_local const bool t_is_quiet = H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr) >= 0;
+  (void)t_is_quiet;
 }
 
 std::string last_reason() {

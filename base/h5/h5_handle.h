@@ -40,7 +40,8 @@ using TypeHandle = Handle<H5Tclose>;
 using AttributeHandle = Handle<H5Aclose>;
 using ListHandle = Handle<H5Pclose>;
 
-/// Prepares the library, once: no printing, no plugins, no work at exit. Before any other call.
+/// Prepares the library, once: no plugins, no work at exit; and in each thread: no printing. Before
+/// any other call.
 void prepare_library();
 
 /// The most specific message of the failure that just happened. Before any other HDF5 call.

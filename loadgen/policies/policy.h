@@ -20,8 +20,8 @@ class Policy {
 
   [[nodiscard]] virtual Scenario scenario() const = 0;
 
-  /// The percentile of latency that it is judged by unless the settings name one; none: it is
-  /// judged by throughput.
+  /// The percentile of latency that it is judged by (in server, that a limit is on) unless the
+  /// settings name one; none: it is judged by throughput.
   [[nodiscard]] virtual std::optional<double> default_percentile() const = 0;
 
   /// Samples of each query; none: one query takes the whole test, sized by the expected rate.
@@ -47,6 +47,7 @@ class Policy {
 // One each a file of its own.
 [[nodiscard]] const Policy& single_stream_policy();
 [[nodiscard]] const Policy& multi_stream_policy();
+[[nodiscard]] const Policy& server_policy();
 [[nodiscard]] const Policy& offline_policy();
 
 }  // namespace lode::loadgen

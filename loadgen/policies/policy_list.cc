@@ -7,7 +7,7 @@ namespace lode::loadgen {
 
 const Policy* find_policy(Scenario scenario) {
   static const std::array kPolicies = {&single_stream_policy(), &multi_stream_policy(),
-                                       &offline_policy()};
+                                       &server_policy(), &offline_policy()};
   for (const Policy* policy : kPolicies) {
     if (policy->scenario() == scenario) return policy;
   }

@@ -1,6 +1,7 @@
 #include "results/record/measurement.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/assert.h"
 
@@ -13,9 +14,36 @@ std::int64_t percentile(const std::vector<std::int64_t>& sorted, double p) {
   return sorted[std::min(index, sorted.size() - 1)];
 }
 
+/// By the digits of 11 bits, the least first; a digit that all values share costs nothing. Below
+/// some thousand values, comparing is as fast.
+void sort_times(std::vector<std::int64_t>& values) {
+  constexpr std::size_t kFew = 4096;
+  constexpr unsigned kBits = 11;
+  constexpr std::uint64_t kBuckets = 1U << kBits;
+  if (values.size() < kFew) {
+    std::sort(values.begin(), values.end());
+    return;
+  }
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  const auto low = static_cast<std::uint64_t>(*least);
+  const std::uint64_t range = static_cast<std::uint64_t>(*most) - low;
+  std::vector<std::int64_t> other(values.size());
+  std::vector<std::size_t> starts(kBuckets);
+  for (unsigned shift = 0; shift < 64 && range >> shift != 0; shift += kBits) {
+    const auto digit = [&](std::int64_t value) {
+      return (static_cast<std::uint64_t>(value) - low) >> shift & (kBuckets - 1);
+    };
+    std::fill(starts.begin(), starts.end(), std::size_t{0});
+    for (const std::int64_t value : values) ++starts[digit(value)];
+    std::exclusive_scan(starts.begin(), starts.end(), starts.begin(), std::size_t{0});
+    for (const std::int64_t value : values) other[starts[digit(value)]++] = value;
+    values.swap(other);
+  }
+}
+
 Distribution summarize(std::vector<std::int64_t>& values) {
   LODE_ASSERT(!values.empty());
-  std::sort(values.begin(), values.end());
+  sort_times(values);
   const auto count = static_cast<std::int64_t>(values.size());
   // The sum of values less the least cannot overflow where the sum of the values could; the
   // quotient and the remainder are summed apart for the same reason.

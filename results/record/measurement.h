@@ -28,7 +28,7 @@ struct Distribution {
 struct Headline {
   std::string name;    ///< p90_latency, p99_latency, throughput, max_qps
   double value = 0.0;  ///< means nothing unless has_headline()
-  std::string unit;    ///< "ns" or "samples/s"
+  std::string unit;    ///< "ns", "samples/s" or "queries/s"
 };
 
 /// MLPerf's early stopping: whether there were enough queries for the percentile to be certain.
@@ -57,6 +57,9 @@ struct Metrics {
   std::optional<Distribution> service_ns;    ///< completed - issued, per query
   std::optional<Distribution> issue_lag_ns;  ///< how late the generator itself was
   EarlyStopping early_stopping;
+  /// At the percentile that target_latency is a limit on; not in the record, which has it
+  /// elsewhere.
+  std::int64_t judged_latency_ns = 0;
 };
 
 /// False when what the headline is a figure of never completed.
@@ -88,6 +91,9 @@ struct Measurement {
 
 /// sorted[size_t(n * p)], as MLPerf LoadGen has it. `sorted` ascending and not empty, 0 <= p < 1.
 [[nodiscard]] std::int64_t percentile(const std::vector<std::int64_t>& sorted, double p);
+
+/// Sorts ascending: as std::sort, several times faster for many values, which times are.
+void sort_times(std::vector<std::int64_t>& values);
 
 /// All fields of a Distribution; sorts `values`, which must not be empty. Mean is rounded to ns.
 [[nodiscard]] Distribution summarize(std::vector<std::int64_t>& values);

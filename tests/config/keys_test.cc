@@ -53,6 +53,8 @@ TEST(Keys, SetChangesWhatTextShows) {
                                                                   {"expected_qps", "12.5"},
                                                                   {"early_stopping", "on"},
                                                                   {"recorder_memory", "3MiB"},
+                                                                  {"coalesce", "on"},
+                                                                  {"arrivals", "burst:4"},
                                                                   {"target_qps", "3"}};
   for (const KeySpec& key : all_keys()) {
     std::string text = "17";

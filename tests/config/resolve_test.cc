@@ -109,8 +109,6 @@ TEST_F(ResolveTest, AFlagIsNotNamedTwice) {
   sources.flags = {{"batch", "0"}};
   EXPECT_EQ(error_of(sources), "--batch: 0 is out of range; use 1 to 65536");
   EXPECT_THAT(error_of(with_sets({"batch=0"})), StartsWith("--set batch=0: 0 is out of range"));
-  sources.flags = {{"scenario", "server"}};
-  EXPECT_THAT(error_of(sources), StartsWith("--scenario: 'server' is not available"));
   sources.flags = {{"precision", "fp16"}};
   EXPECT_THAT(error_of(sources), StartsWith("--precision: 'fp16' is not available"));
   sources.flags = {{"sut", "process:x"}};
@@ -145,10 +143,19 @@ TEST_F(ResolveTest, WrongTypesAndRanges) {
   EXPECT_THAT(error_of(with_sets({"batch"})), HasSubstr("write --set KEY=VALUE"));
 }
 
+TEST_F(ResolveTest, ServerNeedsItsRate) {
+  EXPECT_THAT(error_of(with_sets({"scenario=server"})), StartsWith("target_qps 0 is out of range"));
+  const ResolvedConfig config =
+      resolved(with_sets({"scenario=server", "target_qps=250", "arrivals=burst:4"}));
+  EXPECT_EQ(config.values.settings.target_qps, 250.0);
+  EXPECT_EQ(config.values.settings.arrivals.burst_size, 4U);
+  EXPECT_THAT(error_of(with_sets({"scenario=server", "target_qps=1", "arrivals=poisson:2"})),
+              StartsWith("--set arrivals=poisson:2: 'poisson:2' is no pattern of arrival"));
+}
+
 TEST_F(ResolveTest, WhatThisVersionLacksIsRefusedByName) {
   EXPECT_THAT(error_of(with_sets({"precision=int8-static"})),
               HasSubstr("'int8-static' is not available"));
-  EXPECT_THAT(error_of(with_sets({"scenario=server"})), HasSubstr("'server' is not available"));
   EXPECT_THAT(error_of(with_sets({"sut=process:onnxruntime"})),
               HasSubstr("'process:onnxruntime' is not available"));
 }

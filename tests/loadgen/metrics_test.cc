@@ -72,23 +72,23 @@ TEST(OfflineSize, ReachesEveryMinimumAndKeepsEveryLimit) {
   settings.min_duration_ns = 2'000'000'000;
   settings.min_query_count = 10;
   constexpr std::uint64_t kMany = 1ULL << 40;
-  EXPECT_EQ(size_offline_query(settings, 100.0, 1, kMany).samples, 300U) << "a measured rate";
+  EXPECT_EQ(size_offline_query(settings, 100.0, 1, 7, kMany).samples, 300U) << "a measured rate";
   settings.offline_expected_qps = 100.0;
-  EXPECT_EQ(size_offline_query(settings, 100.0, 1, kMany).samples, 220U) << "a stated rate";
-  EXPECT_EQ(size_offline_query(settings, 100.0, 64, kMany).samples, 256U);
-  EXPECT_EQ(size_offline_query(settings, 0.001, 1, kMany).samples, 10U);
+  EXPECT_EQ(size_offline_query(settings, 100.0, 1, 7, kMany).samples, 220U) << "a stated rate";
+  EXPECT_EQ(size_offline_query(settings, 100.0, 64, 7, kMany).samples, 256U);
+  EXPECT_EQ(size_offline_query(settings, 0.001, 1, 7, kMany).samples, 10U);
   settings.offline_min_samples = 24'576;
-  EXPECT_EQ(size_offline_query(settings, 100.0, 64, kMany).samples, 24'576U);
-  EXPECT_EQ(size_offline_query(settings, 100.0, 1, kMany).cut_by, EndCause::kCompleted);
+  EXPECT_EQ(size_offline_query(settings, 100.0, 64, 7, kMany).samples, 24'576U);
+  EXPECT_EQ(size_offline_query(settings, 100.0, 1, 7, kMany).cut_by, EndCause::kCompleted);
 
   settings.max_query_count = 1'000;
-  const OfflineSize by_count = size_offline_query(settings, 100.0, 64, kMany);
+  const OfflineSize by_count = size_offline_query(settings, 100.0, 64, 7, kMany);
   EXPECT_EQ(by_count.samples, 960U);
   EXPECT_EQ(by_count.cut_by, EndCause::kMaxQueries);
-  const OfflineSize by_memory = size_offline_query(settings, 100.0, 64, 50);
+  const OfflineSize by_memory = size_offline_query(settings, 100.0, 64, 7, 50);
   EXPECT_EQ(by_memory.samples, 50U);
   EXPECT_EQ(by_memory.cut_by, EndCause::kRecorderMemory);
-  EXPECT_EQ(size_offline_query({}, 1e300, 1, kMany).samples, kMany);
+  EXPECT_EQ(size_offline_query({}, 1e300, 1, 7, kMany).samples, kMany);
 }
 
 }  // namespace

@@ -336,7 +336,7 @@ TEST_F(Scenarios, AnOutputThatIsRefusedEndsTheTest) {
   for (const Scenario scenario : {Scenario::kSingleStream, Scenario::kMultiStream}) {
     std::size_t seen = 0;
     TestHooks scoring;
-    scoring.outputs = [&](SampleIndex index, std::span<const std::byte>) -> Status {
+    scoring.outputs = [&](SampleId, SampleIndex index, std::span<const std::byte>) -> Status {
       if (++seen < 10) return {};
       return runtime_error("sample {} cannot be scored", index);
     };
@@ -357,7 +357,7 @@ TEST_F(Scenarios, AccuracyVisitsEverySampleOnceSetBySet) {
     FakeLibrary small(500, 128);
     std::vector<SampleIndex> seen;
     TestHooks scoring;
-    scoring.outputs = [&](SampleIndex index, std::span<const std::byte>) {
+    scoring.outputs = [&](SampleId, SampleIndex index, std::span<const std::byte>) {
       EXPECT_TRUE(small.is_loaded(index));
       seen.push_back(index);
       return Status{};
@@ -398,13 +398,6 @@ TEST_F(Scenarios, PerformanceSamplesCapTheLoadedSet) {
   const Measurement m = measure(settings);
   EXPECT_EQ(library.loaded_max(), 10U);
   EXPECT_THAT(m.raw.sample_index, Each(Le(9)));
-}
-
-TEST_F(Scenarios, ServerIsRefusedByName) {
-  const auto result = run(settings_for(Scenario::kServer));
-  ASSERT_FALSE(result.ok());
-  EXPECT_EQ(result.error().kind, ErrorKind::kUsage);
-  EXPECT_EQ(result.error().message, "scenario: server is not available in this version");
 }
 
 TEST_F(Scenarios, RecorderMemoryEndsTheTestWithItsReason) {

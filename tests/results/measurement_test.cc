@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <random>
 
 namespace lode::record {
 namespace {
@@ -30,6 +31,20 @@ TEST(Percentile, IsTheValueAtNTimesP) {
 TEST(Percentile, AsksForWhatItsContractSays) {
   EXPECT_DEATH((void)percentile({}, 0.5), "sorted");
   EXPECT_DEATH((void)percentile({1}, 1.0), "p < 1.0");
+}
+
+TEST(SortTimes, SortsAsTheStandardLibraryDoes) {
+  std::mt19937_64 rng(7);
+  for (const std::size_t count : {0U, 1U, 100U, 4095U, 4096U, 100'000U}) {
+    for (const int bits : {1, 11, 12, 33, 63, 64}) {
+      std::vector<std::int64_t> values(count);
+      for (std::int64_t& value : values) value = static_cast<std::int64_t>(rng() >> (64 - bits));
+      std::vector<std::int64_t> expected = values;
+      std::sort(expected.begin(), expected.end());
+      sort_times(values);
+      EXPECT_EQ(values, expected) << count << " values of " << bits << " bits";
+    }
+  }
 }
 
 TEST(Summarize, OfManyValues) {

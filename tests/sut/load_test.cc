@@ -15,6 +15,7 @@ namespace {
 
 using loadgen::LiveStatus;
 using loadgen::Mode;
+using loadgen::SampleId;
 using loadgen::Scenario;
 using loadgen::Settings;
 using loadgen::TestHooks;
@@ -142,7 +143,8 @@ TEST_F(Load, EngineAnswersEverySampleInAccuracyMode) {
   for (const Scenario scenario : kScenarios) {
     for (const int instances : {1, 2}) {
       std::set<SampleIndex> seen;
-      hooks.outputs = [&](SampleIndex index, std::span<const std::byte> output) -> Status {
+      hooks.outputs = [&](SampleId, SampleIndex index,
+                          std::span<const std::byte> output) -> Status {
         float first = 0.0F;
         if (output.size() != 32 * sizeof(float)) return runtime_error("{} bytes", output.size());
         std::memcpy(&first, output.data(), sizeof(first));

@@ -1,0 +1,158 @@
+// Server: one sample a query, at the times of a schedule that does not wait for answers; judged by
+// the rate that is held while the p99 latency stays within its limit.
+#include <algorithm>
+
+#include "loadgen/arrivals.h"
+#include "loadgen/policies/policy.h"
+#include "loadgen/streams.h"
+
+namespace lode::loadgen {
+namespace {
+
+/// Most queries that go to the SUT in one call.
+constexpr std::size_t kCoalescedMax = 1024;
+
+/// What the issue threads share. Whoever has the turn draws the next query and waits for its time;
+/// it passes the turn on before it calls the SUT, which may take long: a query is late only when
+/// every thread is in the SUT.
+class ServerLoop {
+ public:
+  ServerLoop(Issuer& issuer, std::span<const SampleIndex> loaded)
+      : issuer_(issuer),
+        settings_(issuer.settings()),
+        clock_(issuer.clock()),
+        stream_(loaded, 1, settings_),
+        schedule_(settings_),
+        is_shared_(settings_.issue_threads > 1 && !clock_.is_simulated()) {
+    draw();
+  }
+
+  void work(std::size_t thread);
+  [[nodiscard]] EndCause end() const { return *end_; }
+
+ private:
+  void draw();
+  [[nodiscard]] std::optional<EndCause> end_of_queries() const;
+  [[nodiscard]] std::optional<EndCause> wait_until_due(std::int64_t& now_ns);
+  [[nodiscard]] std::size_t take_due(std::span<QuerySample> queries, std::int64_t& now_ns);
+  void await_turn();
+  void pass_turn();
+
+  Issuer& issuer_;
+  const Settings& settings_;
+  Clock& clock_;
+  QueryStream stream_;
+  ArrivalSchedule schedule_;
+  bool is_shared_;
+
+  // Of whoever has the turn.
+  std::optional<std::int64_t> due_ns_;  ///< of the next query, from the window's begin
+  std::span<const SampleIndex> next_;   ///< empty: no more samples
+  std::int64_t last_due_ns_ = -1;
+  std::optional<EndCause> end_;
+
+  std::atomic<std::uint64_t> tickets_{0};
+  alignas(64) std::atomic<std::uint64_t> turn_{0};
+};
+
+void ServerLoop::draw() {
+  next_ = stream_.next();
+  due_ns_ = schedule_.next();
+}
+
+/// Whether there is a next query at all.
+std::optional<EndCause> ServerLoop::end_of_queries() const {
+  if (next_.empty()) return EndCause::kCompleted;
+  // The schedule alone decides, so that equal seeds issue equal queries: the first that is due at
+  // min_duration or later is the last.
+  if (settings_.mode == Mode::kPerformance && last_due_ns_ >= settings_.min_duration_ns &&
+      issuer_.recorder().issued_queries() >= settings_.min_query_count) {
+    return EndCause::kCompleted;
+  }
+  if (!due_ns_) return EndCause::kScheduleEnded;
+  return std::nullopt;
+}
+
+/// Sleeps in slices, each of which looks at what else could end the test.
+std::optional<EndCause> ServerLoop::wait_until_due(std::int64_t& now_ns) {
+  const std::int64_t due_ns = issuer_.window_start_ns() + *due_ns_;
+  now_ns = clock_.now_ns();
+  while (true) {
+    if (const auto cause = issuer_.trouble()) return cause;
+    if (const auto cause = issuer_.limit_reached(now_ns)) return cause;
+    if (now_ns >= due_ns) return std::nullopt;
+    clock_.sleep_until_ns(std::min(due_ns, now_ns + kLookEveryNs));
+    now_ns = clock_.now_ns();
+    if (clock_.is_simulated()) issuer_.look_for_overdue(now_ns);
+  }
+}
+
+/// Waits for the next query and commits it, and with coalescing all that are due by then.
+std::size_t ServerLoop::take_due(std::span<QuerySample> queries, std::int64_t& now_ns) {
+  end_ = end_of_queries();
+  if (!end_) end_ = wait_until_due(now_ns);
+  std::size_t count = 0;
+  while (!end_) {
+    if (!issuer_.prepare(next_, queries.subspan(count, 1))) {
+      end_ = EndCause::kRecorderMemory;
+      break;
+    }
+    last_due_ns_ = *due_ns_;
+    issuer_.recorder().commit(issuer_.window_start_ns() + last_due_ns_, now_ns, 1);
+    ++count;
+    draw();
+    if (count == queries.size()) break;
+    const bool is_due = due_ns_ && issuer_.window_start_ns() + *due_ns_ <= now_ns;
+    if (!is_due || end_of_queries() || issuer_.limit_reached(now_ns)) break;
+  }
+  return count;
+}
+
+void ServerLoop::await_turn() {
+  if (!is_shared_) return;
+  const std::uint64_t mine = tickets_.fetch_add(1);
+  while (!clock_.wait_for(turn_, mine, clock_.now_ns() + kLookEveryNs)) {
+  }
+}
+
+void ServerLoop::pass_turn() {
+  if (!is_shared_) return;
+  turn_.fetch_add(1);
+  clock_.notify(turn_);
+}
+
+void ServerLoop::work(std::size_t thread) {
+  std::vector<QuerySample> buffer(settings_.coalesce ? kCoalescedMax : 1);
+  while (true) {
+    await_turn();
+    std::int64_t now_ns = 0;
+    const std::size_t count = end_ ? 0 : take_due(buffer, now_ns);
+    const bool is_over = end_.has_value();
+    pass_turn();
+    if (count > 0) issuer_.send({buffer.data(), count}, now_ns, thread);
+    if (is_over) return;
+  }
+}
+
+class Server final : public Policy {
+ public:
+  Scenario scenario() const override { return Scenario::kServer; }
+  std::optional<double> default_percentile() const override { return 0.99; }
+  std::optional<std::uint64_t> samples_per_query(const Settings&) const override { return 1; }
+  bool is_closed_loop() const override { return false; }
+  EndCause run(Issuer& issuer, std::span<const SampleIndex> loaded, std::uint64_t) const override {
+    ServerLoop loop(issuer, loaded);
+    issuer.open_window();
+    issuer.run_on_issue_threads([&](std::size_t thread) { loop.work(thread); });
+    return issuer.drain(loop.end());
+  }
+};
+
+}  // namespace
+
+const Policy& server_policy() {
+  static const Server kPolicy;
+  return kPolicy;
+}
+
+}  // namespace lode::loadgen
