@@ -64,7 +64,8 @@ OperatorDef concat_operator() {
           .infer = infer_concat,
           .reference = run_concat,
           .lower = lower_concat,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .placements = concat_placements};
 }
 
 }  // namespace lode::engine

@@ -2,6 +2,7 @@
 #include "engine/kernels/conv/conv.h"
 #include "engine/kernels/dwconv/dwconv.h"
 #include "engine/ops/activation.h"
+#include "engine/ops/conv_fusion.h"
 #include "engine/ops/lowering.h"
 #include "engine/ops/window.h"
 
@@ -33,34 +34,72 @@ ConvShape conv_shape(const Window& window, const Shape& input, const Shape& weig
   return shape;
 }
 
-}  // namespace
+/// Why no kernel takes the node; "" if one does.
+std::string why_not_lowered(const LowerContext& context) {
+  const bool has_bias = context.inputs.size() > kConvBias && context.inputs[kConvBias].present;
+  if (context.inputs[0].shape.rank() != 4) return "not two spatial axes";
+  if (!is_float_input(context, 0)) return "not float";
+  if (!is_float_input(context, 1, true)) return "weights are not constant";
+  if (has_bias && !is_float_input(context, kConvBias, true)) return "the bias is not constant";
+  return "";
+}
 
-Result<Step> lower_conv(LowerContext& context) {
-  if (context.inputs[0].shape.rank() != 4) return refuse_lowering("not two spatial axes");
-  if (!is_float_input(context, 0)) return refuse_lowering("not float");
-  if (!is_float_input(context, 1, true)) return refuse_lowering("weights are not constant");
-  const bool has_bias = context.inputs.size() > 2 && context.inputs[2].present;
-  if (has_bias && !is_float_input(context, 2, true)) {
-    return refuse_lowering("the bias is not constant");
-  }
+/// The node's convolution on dense values.
+Result<ConvShape> dense_shape(const LowerContext& context) {
   const Shape& input = context.inputs[0].shape;
   const Shape& weight = context.inputs[1].shape;
   LODE_TRY(const Window window, conv_window(context.node, input, weight));
   LODE_TRY(const std::int64_t groups, attribute_int(context.node, "group", 1));
+  LODE_TRY(const ConvFusion fusion, conv_fusion(context.node));
+  ConvShape shape = conv_shape(window, input, weight, groups);
+  shape.has_residual = fusion.has_residual;
+  shape.prologue = fusion.prologue;
+  shape.allow_winograd = context.passes.allow(MachinePass::kWinograd);
+  return shape;
+}
+
+/// The kernels of the depthwise family have no prologue.
+bool runs_depthwise(const ConvShape& shape) {
+  return is_depthwise(shape) && shape.prologue == ConvPrologue::kNone;
+}
+
+}  // namespace
+
+PlacementSupport conv_placements(const LowerContext& context) {
+  if (!why_not_lowered(context).empty()) return {};
+  const Result<ConvShape> shape = dense_shape(context);
+  if (!shape.ok()) return {};
+  return {.plain_input = !runs_depthwise(*shape) && shape->prologue == ConvPrologue::kNone &&
+                         takes_plain_input(*shape, context.isa),
+          .strided_inputs = true,
+          .strided_output = true};
+}
+
+Result<Step> lower_conv(LowerContext& context) {
+  std::string why_not = why_not_lowered(context);
+  if (!why_not.empty()) return refuse_lowering(std::move(why_not));
   LODE_TRY(const Activation activation, fused_activation(context.node));
-  const ConvShape shape = conv_shape(window, input, weight, groups);
+  LODE_TRY(ConvShape shape, dense_shape(context));
+  shape.x_is_plain =
+      !context.input_places[0].is_channels_last() && !layouts_coincide(context.inputs[0].shape);
+  shape.x_stride = context.input_places[0].pixel_stride;
+  shape.y_stride = context.output_places[0].pixel_stride;
+  if (shape.has_residual) shape.residual_stride = context.input_places[kConvResidual].pixel_stride;
   const auto selection =
-      is_depthwise(shape) ? select_dwconv(shape, context.isa) : select_conv(shape, context.isa);
+      runs_depthwise(shape) ? select_dwconv(shape, context.isa) : select_conv(shape, context.isa);
   const ConvWeights weights{constant_floats(context, 1), constant_floats(context, 2)};
   auto packed = cached_weights(context, selection, shape, weights);
-  Step step = kernel_step(selection, shape,
-                          [data = packed->data(), activation](const StepArguments& arguments) {
-                            return ConvArguments{.x = float_input(arguments, 0),
-                                                 .packed = data,
-                                                 .y = float_output(arguments, 0),
-                                                 .scratch = arguments.scratch,
-                                                 .activation = activation};
-                          });
+  Step step = kernel_step(
+      selection, shape, [data = packed->data(), activation](const StepArguments& arguments) {
+        return ConvArguments{.x = float_input(arguments, 0),
+                             .packed = data,
+                             .y = float_output(arguments, 0),
+                             .scratch = arguments.scratch,
+                             .activation = activation,
+                             .residual = optional_float_input(arguments, kConvResidual),
+                             .prologue_scale = optional_float_input(arguments, kConvScale),
+                             .prologue_shift = optional_float_input(arguments, kConvShift)};
+      });
   step.flops = conv_flops(shape);
   attach_weights(step, std::move(packed));
   return step;

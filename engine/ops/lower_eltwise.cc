@@ -17,8 +17,8 @@ Result<Activation> activation_of(const LowerContext& context) {
 }
 
 /// Strides along the output's axes: 0 where the input repeats.
-Shape broadcast_along(const Shape& input, Layout layout, const Shape& output) {
-  const Shape own = physical_strides(input, layout);
+Shape broadcast_along(const Shape& input, const Placement& place, const Shape& output) {
+  const Shape own = physical_strides(input, place);
   const std::size_t missing = output.rank() - input.rank();
   Shape strides;
   for (std::size_t axis = 0; axis < output.rank(); ++axis) {
@@ -68,9 +68,9 @@ Result<Step> lower_binary(LowerContext& context) {
   LODE_TRY(const Activation activation, fused_activation(context.node));
   const Shape& y = context.outputs[0].shape;
   const BinaryShape shape = binary_shape(binary_op(context.node.op_type), y,
-                                         broadcast_along(a, context.input_layouts[0], y),
-                                         broadcast_along(b, context.input_layouts[1], y),
-                                         physical_strides(y, context.output_layouts[0]));
+                                         broadcast_along(a, context.input_places[0], y),
+                                         broadcast_along(b, context.input_places[1], y),
+                                         physical_strides(y, context.output_places[0]));
   return kernel_step(select_binary(shape, context.isa), shape,
                      [activation](const StepArguments& arguments) {
                        return BinaryArguments{.a = float_input(arguments, 0),

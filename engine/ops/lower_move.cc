@@ -70,7 +70,7 @@ Result<Step> lower_concat(LowerContext& context) {
   const std::size_t bytes = dtype_size(context.outputs[0].dtype);
   LODE_TRY(const std::int64_t attribute, attribute_int(node, "axis", 1));
   LODE_TRY(const std::size_t axis, resolve_axis(node, attribute, y.rank()));
-  const Shape y_strides = physical_strides(y, context.output_layouts[0]);
+  const Shape y_strides = physical_strides(y, context.output_places[0]);
   std::vector<Part> parts;
   std::int64_t position = 0;
   std::int64_t tasks = 0;
@@ -78,7 +78,7 @@ Result<Step> lower_concat(LowerContext& context) {
   for (std::size_t i = 0; i < context.inputs.size(); ++i) {
     const Shape& x = context.inputs[i].shape;
     Part part;
-    part.shape = copy_shape(bytes, x, physical_strides(x, context.input_layouts[i]), y_strides);
+    part.shape = copy_shape(bytes, x, physical_strides(x, context.input_places[i]), y_strides);
     const auto selection = select_copy(part.shape, context.isa);
     if (i == 0) reason = selection.reason;
     part.kernel = selection.kernel;
@@ -98,6 +98,10 @@ Result<Step> lower_concat(LowerContext& context) {
   return step;
 }
 
+PlacementSupport concat_placements(const LowerContext&) {
+  return {.plain_input = false, .strided_inputs = true, .strided_output = true};
+}
+
 Result<Step> lower_pad(LowerContext& context) {
   const std::size_t rank = context.inputs[0].shape.rank();
   LODE_TRY(const auto amounts, constant_amounts(context));
@@ -111,7 +115,7 @@ Result<Step> lower_pad(LowerContext& context) {
   shape.element_bytes = dtype_size(context.inputs[0].dtype);
   shape.rank = rank;
   for (std::size_t i = 0; i < rank; ++i) {
-    const std::size_t axis = rank == 4 ? memory_order(context.input_layouts[0])[i] : i;
+    const std::size_t axis = rank == 4 ? memory_order(context.input_places[0].layout)[i] : i;
     shape.from_extent[i] = context.inputs[0].shape[axis];
     shape.to_extent[i] = context.outputs[0].shape[axis];
     shape.before[i] = amounts->before[axis];
@@ -134,7 +138,7 @@ Result<Step> lower_transpose(LowerContext& context) {
   const Shape& x = context.inputs[0].shape;
   const Shape& y = context.outputs[0].shape;
   LODE_TRY(const auto permutation, attribute_list(context.node, "perm"));
-  const Shape x_strides = physical_strides(x, context.input_layouts[0]);
+  const Shape x_strides = physical_strides(x, context.input_places[0]);
   Shape from = x;
   for (std::size_t axis = 0; axis < x.rank(); ++axis) {
     std::size_t source = x.rank() - 1 - axis;
@@ -144,7 +148,7 @@ Result<Step> lower_transpose(LowerContext& context) {
     from[axis] = x_strides[source];
   }
   const CopyShape shape = copy_shape(dtype_size(context.inputs[0].dtype), y, from,
-                                     physical_strides(y, context.output_layouts[0]));
+                                     physical_strides(y, context.output_places[0]));
   return kernel_step(select_copy(shape, context.isa), shape, [](const StepArguments& arguments) {
     return CopyArguments{arguments.inputs[0], arguments.outputs[0]};
   });

@@ -44,7 +44,7 @@ Result<Step> lower_batch_norm(LowerContext& context) {
   const std::int64_t channels = input[1];
   AffineShape shape;
   shape.channels = channels;
-  if (context.input_layouts[0] == Layout::kChannelsLast) {
+  if (context.input_places[0].is_channels_last()) {
     shape.outer = input[0] * input[2] * input[3];
   } else {
     shape.outer = input[0];

@@ -45,7 +45,7 @@ Result<Step> lower_pool(LowerContext& context, PoolKind kind) {
 /// The mean over `axes`, one bit each, if in memory these are neighbours but for axes of extent 1.
 Result<Step> lower_mean(LowerContext& context, std::uint32_t axes) {
   const Shape& input = context.inputs[0].shape;
-  const Shape strides = physical_strides(input, context.input_layouts[0]);
+  const Shape strides = physical_strides(input, context.input_places[0]);
   ReduceShape shape;
   // Smallest and largest stride tell where the reduced run begins and ends in memory.
   std::int64_t inner = -1;
@@ -72,12 +72,12 @@ Result<Step> lower_mean(LowerContext& context, std::uint32_t axes) {
 
 /// The order in which the mean leaves the kept axes must be the output's.
 bool keeps_order(const LowerContext& context, std::uint32_t axes) {
-  if (context.input_layouts[0] == Layout::kPlain) return true;
+  if (!context.input_places[0].is_channels_last()) return true;
   const bool spatial_alone =
       axes == 0b1100U || axes == 0b1101U || axes == 0b1110U || axes == 0b1111U;
   const bool channels_gone = (axes & 0b0010U) != 0;
   if (context.outputs[0].shape.rank() == 4) {
-    return context.output_layouts[0] == Layout::kChannelsLast ||
+    return context.output_places[0].is_channels_last() ||
            layouts_coincide(context.outputs[0].shape);
   }
   return spatial_alone || channels_gone;

@@ -11,13 +11,14 @@ bool layouts_coincide(const Shape& shape) {
   return shape.rank() != 4 || shape[1] == 1 || shape[2] * shape[3] == 1;
 }
 
-Shape physical_strides(const Shape& shape, Layout layout) {
-  if (layout == Layout::kPlain || shape.rank() != 4) return shape.strides();
-  const std::int64_t channels = shape[1];
-  return {shape[2] * shape[3] * channels, 1, shape[3] * channels, channels};
+Shape physical_strides(const Shape& shape, const Placement& place) {
+  if (!place.is_channels_last() || shape.rank() != 4) return shape.strides();
+  const std::int64_t pixel = place.pixel_stride != 0 ? place.pixel_stride : shape[1];
+  return {shape[2] * shape[3] * pixel, 1, shape[3] * pixel, pixel};
 }
 
-Step layout_step(DType dtype, const Shape& shape, Layout from, Layout to, Isa isa) {
+Step layout_step(DType dtype, const Shape& shape, const Placement& from, const Placement& to,
+                 Isa isa) {
   const CopyShape copy = copy_shape(dtype_size(dtype), shape, physical_strides(shape, from),
                                     physical_strides(shape, to));
   return kernel_step(select_copy(copy, isa), copy, [](const StepArguments& arguments) {

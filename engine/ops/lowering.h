@@ -9,6 +9,7 @@
 namespace lode::engine {
 
 [[nodiscard]] Result<Step> lower_conv(LowerContext& context);
+[[nodiscard]] PlacementSupport conv_placements(const LowerContext& context);
 [[nodiscard]] Result<Step> lower_gemm(LowerContext& context);
 [[nodiscard]] Result<Step> lower_matmul(LowerContext& context);
 [[nodiscard]] Result<Step> lower_max_pool(LowerContext& context);
@@ -21,17 +22,19 @@ namespace lode::engine {
 [[nodiscard]] Result<Step> lower_lrn(LowerContext& context);
 [[nodiscard]] Result<Step> lower_softmax(LowerContext& context);
 [[nodiscard]] Result<Step> lower_concat(LowerContext& context);
+[[nodiscard]] PlacementSupport concat_placements(const LowerContext& context);
 [[nodiscard]] Result<Step> lower_pad(LowerContext& context);
 [[nodiscard]] Result<Step> lower_transpose(LowerContext& context);
 
 /// A copy of a value from one memory order to another: what the planner puts between operators.
-[[nodiscard]] Step layout_step(DType dtype, const Shape& shape, Layout from, Layout to, Isa isa);
+[[nodiscard]] Step layout_step(DType dtype, const Shape& shape, const Placement& from,
+                               const Placement& to, Isa isa);
 
 /// True if both layouts put the elements of this shape in the same order.
 [[nodiscard]] bool layouts_coincide(const Shape& shape);
 
-/// Strides, in elements and in ONNX's axis order, of a dense value in this memory order.
-[[nodiscard]] Shape physical_strides(const Shape& shape, Layout layout);
+/// Strides, in elements and in ONNX's axis order, of a value that stands so.
+[[nodiscard]] Shape physical_strides(const Shape& shape, const Placement& place);
 
 // ---- for the lower_*.cc
 
@@ -54,6 +57,11 @@ namespace lode::engine {
 
 [[nodiscard]] inline const float* float_input(const StepArguments& arguments, std::size_t index) {
   return reinterpret_cast<const float*>(arguments.inputs[index]);
+}
+/// Null where the node has no such input, or omits it.
+[[nodiscard]] inline const float* optional_float_input(const StepArguments& arguments,
+                                                       std::size_t index) {
+  return index < arguments.inputs.size() ? float_input(arguments, index) : nullptr;
 }
 [[nodiscard]] inline float* float_output(const StepArguments& arguments, std::size_t index) {
   return reinterpret_cast<float*>(arguments.outputs[index]);

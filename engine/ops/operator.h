@@ -12,6 +12,7 @@
 
 #include "engine/graph/graph.h"
 #include "engine/kernels/cpu_features.h"
+#include "engine/ops/machine_pass.h"
 
 namespace lode::engine {
 
@@ -42,6 +43,16 @@ struct ReferenceContext {
 enum class Layout : std::uint8_t {
   kPlain,         ///< row-major in ONNX's order (NCHW)
   kChannelsLast,  ///< rank 4 only: NHWC in memory, shape still [N,C,H,W]
+};
+
+/// Where the elements of a value stand in memory.
+struct Placement {
+  Layout layout = Layout::kPlain;
+  /// Channels-last only: elements from one pixel to the next, if the value is a slice of a wider
+  /// one; 0: its own channels alone.
+  std::int64_t pixel_stride = 0;
+
+  [[nodiscard]] bool is_channels_last() const { return layout == Layout::kChannelsLast; }
 };
 
 /// Pointers of one step of a plan, resolved when the plan was bound to its arena.
@@ -81,10 +92,11 @@ struct LowerContext {
   const Node& node;
   std::span<const ValueInfo> inputs;
   std::span<const ValueInfo> outputs;
-  std::span<const Layout> input_layouts;   ///< as they will be in memory, parallel to inputs
-  std::span<const Layout> output_layouts;  ///< as they must be written
+  std::span<const Placement> input_places;   ///< as they will be in memory, parallel to inputs
+  std::span<const Placement> output_places;  ///< as they must be written
   WeightCache& weights;
   Isa isa = Isa::kGeneric;  ///< the most that a kernel may use
+  MachinePasses passes;
   /// All known inputs are constants of the graph. False: some follow from this plan's extents, and
   /// what is made of them is this plan's alone.
   bool has_shared_constants = true;
@@ -95,6 +107,13 @@ enum class LayoutRule : std::uint8_t {
   kPlain,         ///< inputs and outputs row-major in ONNX's order
   kChannelsLast,  ///< data inputs and outputs of rank 4 channels-last; constants as stored
   kFollow,        ///< any: the output's layout is the data inputs', which the planner makes agree
+};
+
+/// What a node's lowering takes beside dense values in the layout of its rule.
+struct PlacementSupport {
+  bool plain_input = false;     ///< data input 0 may be plain under LayoutRule::kChannelsLast
+  bool strided_inputs = false;  ///< data inputs may have a pixel stride
+  bool strided_output = false;  ///< output 0 may
 };
 
 struct OperatorDef {
@@ -115,6 +134,8 @@ struct OperatorDef {
   /// says why not for this node): the reference serves.
   Result<Step> (*lower)(LowerContext&) = nullptr;
   LayoutRule layout = LayoutRule::kPlain;
+  /// Reads types and shapes alone: the context's places are not set. Null: nothing.
+  PlacementSupport (*placements)(const LowerContext&) = nullptr;
   /// The output is the first input's elements under another shape: no step at all.
   bool is_view = false;
   /// The outputs' elements follow from the inputs' shapes alone: they are known before the run.

@@ -15,6 +15,7 @@ AffineTarget cannot(std::string why) {
 }
 
 AffineTarget conv_target(const Graph& graph, const Node& node) {
+  if (node.attributes.contains("lode_residual")) return cannot("a sum is fused already");
   const Tensor* weights = graph.constant(input_at(node, 1));
   if (!is_f32_constant(weights) || weights->shape().rank() < 3) {
     return cannot("the weights are not an f32 constant");

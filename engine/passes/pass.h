@@ -34,8 +34,10 @@ struct Pass {
 [[nodiscard]] std::span<const Pass> all_passes();
 
 struct PassOptions {
-  std::vector<std::string> disabled;  ///< names; an unknown one is a usage error
-  std::string stop_after;             ///< run no pass behind this one; "" runs all
+  /// Names, those of ops/machine_pass.h included, which are somebody else's to heed; an unknown one
+  /// is a usage error.
+  std::vector<std::string> disabled;
+  std::string stop_after;  ///< run no pass behind this one; "" runs all
 };
 
 /// Runs the list, verifying the graph after each pass that changed it.

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "engine/graph/quote.h"
+#include "engine/ops/machine_pass.h"
 #include "engine/passes/passes.h"
 
 namespace lode::engine {
@@ -19,6 +20,10 @@ constexpr std::array kPasses = {
          "computes what no input can change; before the folds, whose constants old exporters reach "
          "through Constant, Unsqueeze and Mul chains",
          fold_constants},
+    Pass{"split_sum",
+         "a Sum of several has no kernel, a chain of Adds has, and fuses; before all that look for "
+         "Add",
+         split_sum},
     Pass{"fold_scale",
          "takes the scale layers of old exporters into Conv, Gemm and BatchNormalization; before "
          "fold_batch_norm, which then finds Conv and BatchNormalization side by side",
@@ -27,6 +32,10 @@ constexpr std::array kPasses = {
          "a BatchNormalization behind a Conv costs nothing once it is in the weights; before "
          "fuse_activation, which wants the activation next to the Conv",
          fold_batch_norm},
+    Pass{"fuse_residual",
+         "adds in the registers of the convolution; behind fold_batch_norm, which brings Conv and "
+         "Add together, and before fuse_activation, since the activation comes last",
+         fuse_residual},
     Pass{"fuse_activation",
          "saves a pass over memory for each activation; behind the folds, since a fused node takes "
          "no further map",
@@ -42,14 +51,27 @@ const Pass* find_pass(std::string_view name) {
   return found == kPasses.end() ? nullptr : &*found;
 }
 
-Status check_name(std::string_view name) {
-  if (find_pass(name) != nullptr) return {};
+Error no_such_pass(std::string_view name) {
   std::string names;
   for (const Pass& pass : kPasses) {
     if (!names.empty()) names += ", ";
     names += pass.name;
   }
+  for (const MachinePassDef& pass : all_machine_passes()) names += fmt::format(", {}", pass.name);
   return usage_error("there is no pass {}, the passes are {}", quote(name), names);
+}
+
+Status check_disabled(std::string_view name) {
+  MachinePasses machine_passes;
+  if (find_pass(name) != nullptr || machine_passes.disable(name)) return {};
+  return no_such_pass(name);
+}
+
+Status check_last(std::string_view name) {
+  if (name.empty() || find_pass(name) != nullptr) return {};
+  MachinePasses machine_passes;
+  if (!machine_passes.disable(name)) return no_such_pass(name);
+  return usage_error("pass {} rewrites no graph and cannot be the one to stop after", quote(name));
 }
 
 bool is_disabled(const PassOptions& options, std::string_view name) {
@@ -83,8 +105,8 @@ std::span<const Pass> all_passes() {
 }
 
 Result<std::vector<PassReport>> optimise(Graph& graph, const PassOptions& options) {
-  for (const std::string& name : options.disabled) LODE_CHECK_OK(check_name(name));
-  if (!options.stop_after.empty()) LODE_CHECK_OK(check_name(options.stop_after));
+  for (const std::string& name : options.disabled) LODE_CHECK_OK(check_disabled(name));
+  LODE_CHECK_OK(check_last(options.stop_after));
   if (is_disabled(options, options.stop_after)) {
     return usage_error("pass {} is disabled and cannot be the one to stop after: drop one of both",
                        quote(options.stop_after));

@@ -17,6 +17,12 @@ namespace lode::engine {
 /// Folds BatchNormalization into the Conv or Gemm before.
 [[nodiscard]] Status fold_batch_norm(Graph& graph, PassReport& report);
 
+/// Turns Sum into Adds, which have a kernel and can be fused.
+[[nodiscard]] Status split_sum(Graph& graph, PassReport& report);
+
+/// Makes an Add a further input of the Conv before it (engine/ops/conv_fusion.h).
+[[nodiscard]] Status fuse_residual(Graph& graph, PassReport& report);
+
 /// Makes an activation an attribute of the Conv, Gemm or Add before (engine/ops/activation.h).
 [[nodiscard]] Status fuse_activation(Graph& graph, PassReport& report);
 

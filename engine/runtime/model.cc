@@ -104,6 +104,7 @@ Result<std::shared_ptr<const Model>> Model::from_graph(Graph graph, const ModelO
   }
   const FlushDenormals flush;  // folded constants have the bits that a run would give them
   impl->graph = std::move(graph);
+  for (const std::string& name : options.disabled_passes) impl->machine_passes.disable(name);
   LODE_TRY(impl->passes, optimise(impl->graph, PassOptions{.disabled = options.disabled_passes,
                                                            .stop_after = options.stop_after_pass}));
   for (const ValueId id : impl->graph.inputs()) {

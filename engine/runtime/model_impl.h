@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/graph/graph.h"
+#include "engine/ops/machine_pass.h"
 #include "engine/passes/pass.h"
 #include "engine/runtime/session.h"
 #include "engine/runtime/weight_cache.h"
@@ -14,6 +15,7 @@ struct Model::Impl {
   Graph graph;
   Isa isa = Isa::kGeneric;
   std::vector<PassReport> passes;
+  MachinePasses machine_passes;
   std::vector<PortInfo> inputs;
   std::vector<PortInfo> outputs;
   mutable SharedWeightCache weights;  ///< filled by the sessions' plans

@@ -39,12 +39,13 @@ std::int64_t now_ns() {
 Plan::Plan(PlanParts parts) : parts_(std::move(parts)) {
   bound_.resize(parts_.steps.size());
   for (std::size_t step = 0; step < parts_.steps.size(); ++step) {
-    const auto note_ports = [&](const std::vector<BufferId>& ids, bool is_step_output) {
-      for (std::size_t i = 0; i < ids.size(); ++i) {
-        if (ids[i] == kNoBuffer) continue;
-        const Buffer& buffer = parts_.buffers[static_cast<std::size_t>(ids[i])];
+    const auto note_ports = [&](const std::vector<Argument>& arguments, bool is_step_output) {
+      for (std::size_t i = 0; i < arguments.size(); ++i) {
+        if (arguments[i].buffer == kNoBuffer) continue;
+        const Buffer& buffer = parts_.buffers[static_cast<std::size_t>(arguments[i].buffer)];
         if (buffer.home == Buffer::Home::kInput || buffer.home == Buffer::Home::kOutput) {
-          ports_.push_back({step, i, is_step_output, buffer.home, buffer.index});
+          ports_.push_back(
+              {step, i, is_step_output, buffer.home, buffer.index, arguments[i].offset_bytes});
         }
       }
     };
@@ -56,11 +57,11 @@ Plan::Plan(PlanParts parts) : parts_(std::move(parts)) {
 }
 
 Result<std::unique_ptr<Plan>> Plan::build(const Graph& graph, std::span<const Shape> input_shapes,
-                                          WeightCache& weights, Isa isa) {
+                                          WeightCache& weights, Isa isa, MachinePasses passes) {
   // What inference evaluates must have the bits that a run would give it.
   const FlushDenormals flush;
   try {
-    LODE_TRY(PlanParts parts, make_plan(graph, input_shapes, weights, isa));
+    LODE_TRY(PlanParts parts, make_plan(graph, input_shapes, weights, isa, passes));
     return std::unique_ptr<Plan>(new Plan(std::move(parts)));
   } catch (const NoMemoryForFloats& error) {
     return runtime_error("not enough memory: packed weights need {} bytes", error.bytes());
@@ -78,8 +79,10 @@ std::size_t Plan::scratch_bytes() const {
 void Plan::bind(std::byte* arena, std::byte* scratch, std::size_t scratch_stride) {
   scratch_ = scratch;
   scratch_stride_ = scratch_stride;
-  const auto buffer_of = [&](BufferId id) -> const Buffer* {
-    return id == kNoBuffer ? nullptr : &parts_.buffers[static_cast<std::size_t>(id)];
+  const auto buffer_of = [&](const Argument& argument) -> const Buffer* {
+    return argument.buffer == kNoBuffer
+               ? nullptr
+               : &parts_.buffers[static_cast<std::size_t>(argument.buffer)];
   };
   for (std::size_t step = 0; step < parts_.steps.size(); ++step) {
     const PlanStep& planned = parts_.steps[step];
@@ -88,13 +91,15 @@ void Plan::bind(std::byte* arena, std::byte* scratch, std::size_t scratch_stride
       if (buffer == nullptr) continue;
       if (buffer->home == Buffer::Home::kConstant) bound_[step].inputs[i] = buffer->constant;
       if (buffer->home == Buffer::Home::kArena) {
-        bound_[step].inputs[i] = arena + parts_.memory.offsets[buffer->index];
+        bound_[step].inputs[i] =
+            arena + parts_.memory.offsets[buffer->index] + planned.inputs[i].offset_bytes;
       }
     }
     for (std::size_t i = 0; i < planned.outputs.size(); ++i) {
       const Buffer* buffer = buffer_of(planned.outputs[i]);
       if (buffer == nullptr || buffer->home != Buffer::Home::kArena) continue;
-      bound_[step].outputs[i] = arena + parts_.memory.offsets[buffer->index];
+      bound_[step].outputs[i] =
+          arena + parts_.memory.offsets[buffer->index] + planned.outputs[i].offset_bytes;
     }
   }
 }
@@ -104,10 +109,11 @@ void Plan::set_ports(std::span<const TensorView> inputs,
   for (const PortArgument& port : ports_) {
     Bound& bound = bound_[port.step];
     if (port.is_step_output) {
-      bound.outputs[port.argument] = outputs[port.port].data;
+      bound.outputs[port.argument] = outputs[port.port].data + port.offset_bytes;
     } else {
-      bound.inputs[port.argument] =
+      const std::byte* data =
           port.home == Buffer::Home::kInput ? inputs[port.port].data : outputs[port.port].data;
+      bound.inputs[port.argument] = data + port.offset_bytes;
     }
   }
 }
@@ -142,11 +148,11 @@ Status Plan::run(ThreadPool& pool, std::span<const TensorView> inputs,
 std::size_t Plan::touched_bytes(const PlanStep& step) const {
   std::size_t bytes = step.step.weight_bytes;
   const bool is_packed = step.step.weights != nullptr;
-  for (const std::vector<BufferId>* ids : {&step.inputs, &step.outputs}) {
-    for (const BufferId id : *ids) {
-      if (id == kNoBuffer) continue;
-      const Buffer& buffer = parts_.buffers[static_cast<std::size_t>(id)];
-      if (!is_packed || buffer.home != Buffer::Home::kConstant) bytes += buffer.bytes;
+  for (const std::vector<Argument>* arguments : {&step.inputs, &step.outputs}) {
+    for (const Argument& argument : *arguments) {
+      if (argument.buffer == kNoBuffer) continue;
+      const Buffer& buffer = parts_.buffers[static_cast<std::size_t>(argument.buffer)];
+      if (!is_packed || buffer.home != Buffer::Home::kConstant) bytes += argument.bytes;
     }
   }
   return bytes;
@@ -156,6 +162,7 @@ PlanInfo Plan::info(const Graph& graph) const {
   PlanInfo info;
   info.is_static = is_static();
   info.arena_bytes = arena_bytes();
+  info.decisions = parts_.decisions;
   std::set<const void*> seen;
   for (const PlanStep& step : parts_.steps) {
     info.steps.push_back({.node = step.name,

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/ops/shape_inference.h"
+#include "engine/passes/pass.h"
 #include "engine/runtime/memory_plan.h"
 #include "engine/runtime/session.h"
 
@@ -31,15 +32,22 @@ struct Buffer {
 using BufferId = std::int32_t;
 inline constexpr BufferId kNoBuffer = -1;
 
-/// A step and the buffers behind its arguments (kNoBuffer: omitted).
+/// The memory behind an argument of a step.
+struct Argument {
+  BufferId buffer = kNoBuffer;  ///< kNoBuffer: omitted
+  std::size_t offset_bytes = 0;
+  std::size_t bytes = 0;  ///< of the value, which may be a slice of the buffer's pixels
+};
+
+/// A step and where its arguments are.
 struct PlanStep {
   Step step;
   NodeId node = kNoNode;  ///< kNoNode: a conversion or copy made by the planner
   std::string op_type;
   std::string name;
   Shape output_shape;
-  std::vector<BufferId> inputs;
-  std::vector<BufferId> outputs;
+  std::vector<Argument> inputs;
+  std::vector<Argument> outputs;
 };
 
 /// What the planner decided, before memory is bound.
@@ -47,7 +55,8 @@ struct PlanParts {
   InferredGraph inferred;
   std::vector<Buffer> buffers;
   std::vector<PlanStep> steps;
-  std::vector<Lifetime> lifetimes;  ///< of the arena's buffers
+  std::vector<PassReport> decisions;  ///< of the machine passes
+  std::vector<Lifetime> lifetimes;    ///< of the arena's buffers
   MemoryPlan memory;
   std::vector<Shape> input_shapes;
   std::vector<ValueInfo> outputs;  ///< of the graph
@@ -61,7 +70,8 @@ class Plan {
   /// `graph` and `weights` must outlive the plan.
   [[nodiscard]] static Result<std::unique_ptr<Plan>> build(const Graph& graph,
                                                            std::span<const Shape> input_shapes,
-                                                           WeightCache& weights, Isa isa);
+                                                           WeightCache& weights, Isa isa,
+                                                           MachinePasses passes = {});
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 
@@ -98,6 +108,7 @@ class Plan {
     bool is_step_output;
     Buffer::Home home;
     std::size_t port;
+    std::size_t offset_bytes;
   };
 
   [[nodiscard]] std::size_t touched_bytes(const PlanStep& step) const;

@@ -7,36 +7,59 @@
 #include <limits>
 
 #include "engine/ops/lowering.h"
+#include "engine/passes/rewrite.h"
+#include "engine/runtime/concat_in_place.h"
 #include "engine/runtime/reference_step.h"
 
 namespace lode::engine {
 
 namespace {
 
-constexpr std::size_t index_of(Layout layout) {
-  return static_cast<std::size_t>(layout);
-}
+/// A value in memory.
+struct Place {
+  BufferId buffer = kNoBuffer;
+  std::size_t offset_bytes = 0;
+  Placement placement;
 
-/// The buffers that hold a value, one a layout.
+  [[nodiscard]] bool exists() const { return buffer != kNoBuffer; }
+};
+
+/// Where a value lies: once for each way in which somebody wanted it.
 struct Copies {
-  std::array<BufferId, 2> buffers = {kNoBuffer, kNoBuffer};
-  Layout native = Layout::kPlain;  ///< the one it was made in
+  Place plain;
+  Place dense;  ///< channels-last
+  Place slice;  ///< channels-last, of a wider buffer
+  /// The layout it was made in; in channels-last, `dense` or `slice` is there.
+  Layout native = Layout::kPlain;
 
-  [[nodiscard]] BufferId in(Layout layout) const { return buffers[index_of(layout)]; }
-  void set(Layout layout, BufferId buffer) { buffers[index_of(layout)] = buffer; }
+  [[nodiscard]] const Place& original() const {
+    if (native == Layout::kPlain) return plain;
+    return dense.exists() ? dense : slice;
+  }
+  void add(const Place& place) {
+    if (!place.placement.is_channels_last()) {
+      plain = place;
+    } else {
+      (place.placement.pixel_stride == 0 ? dense : slice) = place;
+    }
+  }
 };
 
 class Planner {
  public:
-  Planner(const Graph& graph, WeightCache& weights, Isa isa)
-      : graph_(graph), weights_(weights), isa_(isa), copies_(graph.value_capacity()) {}
+  Planner(const Graph& graph, WeightCache& weights, Isa isa, MachinePasses passes)
+      : graph_(graph),
+        weights_(weights),
+        isa_(isa),
+        passes_(passes),
+        copies_(graph.value_capacity()) {}
 
   Result<PlanParts> make(std::span<const Shape> input_shapes);
 
  private:
-  struct NodeLayouts {
-    std::vector<Layout> inputs;
-    std::vector<Layout> outputs;
+  struct NodePlaces {
+    std::vector<Placement> inputs;
+    std::vector<Placement> outputs;
   };
 
   [[nodiscard]] const ValueInfo& info(ValueId id) const {
@@ -49,23 +72,37 @@ class Planner {
   [[nodiscard]] std::vector<bool> needed_nodes() const;
   [[nodiscard]] bool is_leaf(ValueId id) const;
 
+  void choose_slots(const std::vector<NodeId>& order, const std::vector<bool>& needed);
+  [[nodiscard]] std::vector<bool> predict_channels_last(const std::vector<NodeId>& order) const;
+  [[nodiscard]] Place place_of(const Slot& slot);
+  PassReport& decision(MachinePass pass) {
+    return parts_.decisions[static_cast<std::size_t>(pass)];
+  }
+
   Status add_node(const Node& node);
   void add_view(const Node& node);
+  void join(const Node& concat);
   [[nodiscard]] std::vector<ValueInfo> infos(const std::vector<ValueId>& ids) const;
-  [[nodiscard]] NodeLayouts wanted_layouts(const Node& node, LayoutRule rule) const;
+  [[nodiscard]] PlacementSupport support_of(const Node& node, const OperatorDef& definition) const;
+  [[nodiscard]] NodePlaces dense_places(const Node& node, Layout wanted) const;
+  [[nodiscard]] NodePlaces wanted_places(const Node& node, const OperatorDef& definition);
+  [[nodiscard]] bool reads_plain(const Node& node, const PlacementSupport& support);
   [[nodiscard]] bool is_data(ValueId id) const;
   [[nodiscard]] bool has_shared_constants(const Node& node) const;
-  void append(const Node& node, Step step, const NodeLayouts& layouts);
-  BufferId in_layout(ValueId id, Layout layout);
-  void append_copy(std::string_view what, ValueId id, BufferId from, Layout from_layout,
-                   BufferId to, Layout to_layout);
+  void append(const Node& node, Step step, const NodePlaces& places);
+  [[nodiscard]] Argument argument(ValueId id, const Place& place) const;
+  Place fetch(ValueId id, const Placement& wanted);
+  void append_copy(std::string_view what, ValueId id, const Place& from, const Place& to);
   void place_outputs();
   void plan_arena();
 
   const Graph& graph_;
   WeightCache& weights_;
   Isa isa_;
+  MachinePasses passes_;
   std::vector<Copies> copies_;
+  SlotChoice choice_;
+  std::vector<BufferId> slot_buffers_;  ///< by the value of the concatenation that owns it
   PlanParts parts_;
 };
 
@@ -91,16 +128,15 @@ void Planner::add_leaves() {
   for (std::size_t i = 0; i < copies_.size(); ++i) {
     const ValueInfo& value = parts_.inferred.values[i];
     if (value.constant == nullptr) continue;
-    copies_[i].set(Layout::kPlain, add_buffer({.home = Buffer::Home::kConstant,
-                                               .constant = value.constant->view().data,
-                                               .bytes = value.constant->byte_size()}));
+    copies_[i].plain.buffer = add_buffer({.home = Buffer::Home::kConstant,
+                                          .constant = value.constant->view().data,
+                                          .bytes = value.constant->byte_size()});
   }
   for (std::size_t i = 0; i < graph_.inputs().size(); ++i) {
     const ValueId id = graph_.inputs()[i];
     if (info(id).constant != nullptr) continue;
-    copies(id).set(
-        Layout::kPlain,
-        add_buffer({.home = Buffer::Home::kInput, .index = i, .bytes = byte_size(info(id))}));
+    copies(id).plain.buffer =
+        add_buffer({.home = Buffer::Home::kInput, .index = i, .bytes = byte_size(info(id))});
   }
 }
 
@@ -139,66 +175,172 @@ bool Planner::has_shared_constants(const Node& node) const {
   });
 }
 
-Planner::NodeLayouts Planner::wanted_layouts(const Node& node, LayoutRule rule) const {
+/// Whether each value will be made channels-last, as far as the operators' rules tell.
+std::vector<bool> Planner::predict_channels_last(const std::vector<NodeId>& order) const {
+  std::vector<bool> predicted(graph_.value_capacity(), false);
+  const auto is_predicted = [&](ValueId id) {
+    return is_data(id) && predicted[static_cast<std::size_t>(id)];
+  };
+  for (const NodeId id : order) {
+    const Node& node = graph_.node(id);
+    const auto definition = find_operator(node);
+    if (!definition.ok() || node.outputs[0] == kNoValue) continue;
+    const OperatorDef& rules = **definition;
+    bool channels_last = rules.layout == LayoutRule::kChannelsLast && rules.lower != nullptr;
+    if (rules.layout == LayoutRule::kFollow) {
+      channels_last = std::any_of(node.inputs.begin(), node.inputs.end(), is_predicted);
+    }
+    predicted[static_cast<std::size_t>(node.outputs[0])] = channels_last;
+  }
+  return predicted;
+}
+
+void Planner::choose_slots(const std::vector<NodeId>& order, const std::vector<bool>& needed) {
+  slot_buffers_.assign(graph_.value_capacity(), kNoBuffer);
+  choice_.slots.resize(graph_.value_capacity());
+  choice_.is_joined.resize(graph_.node_capacity(), false);
+  if (!passes_.allow(MachinePass::kConcatInPlace)) return;
+  const std::vector<bool> predicted = predict_channels_last(order);
+  const SlotQuestions questions{
+      .inferred = parts_.inferred,
+      .needed = needed,
+      .is_channels_last = [&](ValueId id) { return predicted[static_cast<std::size_t>(id)]; },
+      .writes_with_stride =
+          [&](const Node& node) {
+            const auto definition = find_operator(node);
+            return definition.ok() && support_of(node, **definition).strided_output;
+          }};
+  choice_ = engine::choose_slots(graph_, questions, decision(MachinePass::kConcatInPlace));
+}
+
+/// A slot as memory; the first question makes the buffer.
+Place Planner::place_of(const Slot& slot) {
+  const ValueInfo& root = info(slot.root);
+  BufferId& buffer = slot_buffers_[static_cast<std::size_t>(slot.root)];
+  if (buffer == kNoBuffer) buffer = add_arena_buffer(byte_size(root));
+  return {.buffer = buffer,
+          .offset_bytes = static_cast<std::size_t>(slot.first_channel) * dtype_size(root.dtype),
+          .placement = {Layout::kChannelsLast, root.shape[1]}};
+}
+
+PlacementSupport Planner::support_of(const Node& node, const OperatorDef& definition) const {
+  if (definition.placements == nullptr || definition.lower == nullptr) return {};
+  const std::vector<ValueInfo> inputs = infos(node.inputs);
+  const std::vector<ValueInfo> outputs = infos(node.outputs);
+  return definition.placements({.node = node,
+                                .inputs = inputs,
+                                .outputs = outputs,
+                                .input_places = {},
+                                .output_places = {},
+                                .weights = weights_,
+                                .isa = isa_,
+                                .passes = passes_});
+}
+
+Planner::NodePlaces Planner::dense_places(const Node& node, Layout wanted) const {
+  NodePlaces places;
+  for (const ValueId id : node.inputs) {
+    places.inputs.push_back({.layout = is_data(id) ? wanted : Layout::kPlain});
+  }
+  for (const ValueId id : node.outputs) {
+    const bool has_choice = id != kNoValue && !layouts_coincide(info(id).shape);
+    places.outputs.push_back({.layout = has_choice ? wanted : Layout::kPlain});
+  }
+  return places;
+}
+
+/// The graph's input is there in plain order alone, and a kernel takes it so.
+bool Planner::reads_plain(const Node& node, const PlacementSupport& support) {
+  const ValueId id = node.inputs[0];
+  if (!support.plain_input || !is_data(id)) return false;
+  if (copies(id).native != Layout::kPlain || copies(id).dense.exists()) return false;
+  PassReport& report = decision(MachinePass::kPlainFirstLayer);
+  if (!passes_.allow(MachinePass::kPlainFirstLayer)) return false;
+  ++report.changes;
+  return true;
+}
+
+/// What the node's lowering is asked for: the layouts of its rule, and of the inputs and the output
+/// the slices that are there already or are to be.
+Planner::NodePlaces Planner::wanted_places(const Node& node, const OperatorDef& definition) {
+  const LayoutRule rule = definition.layout;
   Layout wanted = rule == LayoutRule::kChannelsLast ? Layout::kChannelsLast : Layout::kPlain;
   if (rule == LayoutRule::kFollow) {
     for (const ValueId id : node.inputs) {
-      if (is_data(id) && copies_[static_cast<std::size_t>(id)].native == Layout::kChannelsLast) {
+      if (is_data(id) && copies(id).native == Layout::kChannelsLast) {
         wanted = Layout::kChannelsLast;
       }
     }
   }
-  NodeLayouts layouts;
-  for (const ValueId id : node.inputs) {
-    layouts.inputs.push_back(is_data(id) ? wanted : Layout::kPlain);
+  NodePlaces places = dense_places(node, wanted);
+  if (wanted == Layout::kPlain) return places;
+  const PlacementSupport support = support_of(node, definition);
+  if (reads_plain(node, support)) places.inputs[0].layout = Layout::kPlain;
+  for (std::size_t i = 0; support.strided_inputs && i < node.inputs.size(); ++i) {
+    if (!places.inputs[i].is_channels_last()) continue;
+    const Copies& value = copies(node.inputs[i]);
+    if (!value.dense.exists() && value.slice.exists()) places.inputs[i] = value.slice.placement;
   }
-  for (const ValueId id : node.outputs) {
-    const bool has_choice = id != kNoValue && !layouts_coincide(info(id).shape);
-    layouts.outputs.push_back(has_choice ? wanted : Layout::kPlain);
+  const auto& slot = choice_.slots[static_cast<std::size_t>(node.outputs[0])];
+  if (support.strided_output && slot && places.outputs[0].is_channels_last()) {
+    places.outputs[0] = place_of(*slot).placement;
   }
-  return layouts;
+  return places;
 }
 
-void Planner::append_copy(std::string_view what, ValueId id, BufferId from, Layout from_layout,
-                          BufferId to, Layout to_layout) {
+Argument Planner::argument(ValueId id, const Place& place) const {
+  return {place.buffer, place.offset_bytes, byte_size(info(id))};
+}
+
+void Planner::append_copy(std::string_view what, ValueId id, const Place& from, const Place& to) {
   PlanStep copy;
-  copy.step = layout_step(info(id).dtype, info(id).shape, from_layout, to_layout, isa_);
+  copy.step = layout_step(info(id).dtype, info(id).shape, from.placement, to.placement, isa_);
   copy.op_type = what;
   copy.name = graph_.value(id).name;
   copy.output_shape = info(id).shape;
-  copy.inputs = {from};
-  copy.outputs = {to};
+  copy.inputs = {argument(id, from)};
+  copy.outputs = {argument(id, to)};
   parts_.steps.push_back(std::move(copy));
 }
 
-/// The buffer that holds the value in this layout, converting it now if none does.
-BufferId Planner::in_layout(ValueId id, Layout layout) {
-  if (id == kNoValue) return kNoBuffer;
+/// The value so placed, copied now if it is not. A slice is asked for only where there is one.
+Place Planner::fetch(ValueId id, const Placement& wanted) {
+  if (id == kNoValue) return {};
   Copies& value = copies(id);
-  if (layouts_coincide(info(id).shape)) return value.in(value.native);
-  if (value.in(layout) == kNoBuffer) {
-    const BufferId converted = add_arena_buffer(byte_size(info(id)));
-    append_copy("(layout)", id, value.in(value.native), value.native, converted, layout);
-    value.set(layout, converted);
+  if (layouts_coincide(info(id).shape)) return value.original();
+  if (wanted.pixel_stride != 0) {
+    LODE_ASSERT(value.slice.exists() && value.slice.placement.pixel_stride == wanted.pixel_stride);
+    return value.slice;
   }
-  return value.in(layout);
+  const Place& there = wanted.is_channels_last() ? value.dense : value.plain;
+  if (there.exists()) return there;
+  const Place converted{.buffer = add_arena_buffer(byte_size(info(id))), .placement = wanted};
+  append_copy("(layout)", id, value.original(), converted);
+  value.add(converted);
+  return converted;
 }
 
-void Planner::append(const Node& node, Step step, const NodeLayouts& layouts) {
+void Planner::append(const Node& node, Step step, const NodePlaces& places) {
   PlanStep planned;
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-    planned.inputs.push_back(in_layout(node.inputs[i], layouts.inputs[i]));
+    const ValueId id = node.inputs[i];
+    planned.inputs.push_back(id == kNoValue ? Argument{}
+                                            : argument(id, fetch(id, places.inputs[i])));
   }
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     const ValueId id = node.outputs[i];
     if (id == kNoValue) {
-      planned.outputs.push_back(kNoBuffer);
+      planned.outputs.emplace_back();
       continue;
     }
-    const BufferId buffer = add_arena_buffer(byte_size(info(id)));
-    copies(id).native = layouts.outputs[i];
-    copies(id).set(layouts.outputs[i], buffer);
-    planned.outputs.push_back(buffer);
+    const Placement& wanted = places.outputs[i];
+    const Place place =
+        wanted.pixel_stride != 0
+            ? place_of(*choice_.slots[static_cast<std::size_t>(id)])
+            : Place{.buffer = add_arena_buffer(byte_size(info(id))), .placement = wanted};
+    copies(id).native = wanted.layout;
+    copies(id).add(place);
+    planned.outputs.push_back(argument(id, place));
   }
   planned.step = std::move(step);
   planned.node = node.id;
@@ -206,6 +348,14 @@ void Planner::append(const Node& node, Step step, const NodeLayouts& layouts) {
   planned.name = node.name;
   planned.output_shape = info(node.outputs[0]).shape;
   parts_.steps.push_back(std::move(planned));
+  // What could not be written into its slot is copied there now, for all concatenations at once.
+  const ValueId made = node.outputs[0];
+  const auto& slot = choice_.slots[static_cast<std::size_t>(made)];
+  if (slot && !copies(made).slice.exists()) {
+    const Place place = place_of(*slot);
+    append_copy("(concat)", made, copies(made).original(), place);
+    copies(made).add(place);
+  }
 }
 
 /// The output is the input's buffer: in its layout if the shape stays, else in ONNX's order.
@@ -217,7 +367,25 @@ void Planner::add_view(const Node& node) {
     return;
   }
   copies(to).native = Layout::kPlain;
-  copies(to).set(Layout::kPlain, in_layout(from, Layout::kPlain));
+  copies(to).plain = fetch(from, {});
+}
+
+/// A concatenation whose buffer its inputs were written into; the others are copied there.
+void Planner::join(const Node& concat) {
+  const ValueId output = concat.outputs[0];
+  Place next = place_of(*choice_.slots[static_cast<std::size_t>(output)]);
+  Place whole = next;
+  for (const ValueId id : concat.inputs) {
+    const Place& slice = copies(id).slice;
+    const bool is_there =
+        slice.buffer == next.buffer && slice.offset_bytes == next.offset_bytes && slice.exists();
+    if (!is_there) append_copy("(concat)", id, copies(id).original(), next);
+    next.offset_bytes +=
+        static_cast<std::size_t>(info(id).shape[1]) * dtype_size(info(output).dtype);
+  }
+  if (whole.placement.pixel_stride == info(output).shape[1]) whole.placement.pixel_stride = 0;
+  copies(output).native = Layout::kChannelsLast;
+  copies(output).add(whole);
 }
 
 Status Planner::add_node(const Node& node) {
@@ -226,28 +394,33 @@ Status Planner::add_node(const Node& node) {
     add_view(node);
     return {};
   }
+  if (choice_.is_joined[static_cast<std::size_t>(node.id)]) {
+    join(node);
+    return {};
+  }
   const std::vector<ValueInfo> inputs = infos(node.inputs);
   const std::vector<ValueInfo> outputs = infos(node.outputs);
   Step step = refuse_lowering("the operator has no kernel");
-  NodeLayouts layouts = wanted_layouts(node, definition->layout);
+  NodePlaces places = wanted_places(node, *definition);
   const bool has_elements = outputs[0].shape.element_count() > 0;
   if (definition->lower != nullptr && has_elements) {
     LowerContext context{.node = node,
                          .inputs = inputs,
                          .outputs = outputs,
-                         .input_layouts = layouts.inputs,
-                         .output_layouts = layouts.outputs,
+                         .input_places = places.inputs,
+                         .output_places = places.outputs,
                          .weights = weights_,
                          .isa = isa_,
+                         .passes = passes_,
                          .has_shared_constants = has_shared_constants(node)};
     LODE_TRY(step, definition->lower(context));
   }
   if (!step.run) {
-    layouts = wanted_layouts(node, LayoutRule::kPlain);
+    places = dense_places(node, Layout::kPlain);
     step =
         reference_step(node, *definition, inputs, outputs, std::move(step.reason), parts_.failure);
   }
-  append(node, std::move(step), layouts);
+  append(node, std::move(step), places);
   return {};
 }
 
@@ -257,20 +430,19 @@ void Planner::place_outputs() {
   for (std::size_t i = 0; i < graph_.outputs().size(); ++i) {
     const ValueId id = graph_.outputs()[i];
     parts_.outputs.push_back(info(id));
-    const bool in_order =
-        layouts_coincide(info(id).shape) || copies(id).in(Layout::kPlain) != kNoBuffer;
-    const Layout layout =
-        layouts_coincide(info(id).shape) || !in_order ? copies(id).native : Layout::kPlain;
-    const BufferId from = copies(id).in(layout);
-    Buffer& buffer = parts_.buffers[static_cast<std::size_t>(from)];
+    const bool coincide = layouts_coincide(info(id).shape);
+    const bool in_order = coincide || copies(id).plain.exists();
+    const Place from = in_order && !coincide ? copies(id).plain : copies(id).original();
+    Buffer& buffer = parts_.buffers[static_cast<std::size_t>(from.buffer)];
     if (in_order && buffer.home == Buffer::Home::kArena) {
       buffer.home = Buffer::Home::kOutput;
       buffer.index = i;
       continue;
     }
-    const BufferId to =
-        add_buffer({.home = Buffer::Home::kOutput, .index = i, .bytes = byte_size(info(id))});
-    append_copy("(output)", id, from, layout, to, Layout::kPlain);
+    const Place to{.buffer = add_buffer(
+                       {.home = Buffer::Home::kOutput, .index = i, .bytes = byte_size(info(id))}),
+                   .placement = {}};
+    append_copy("(output)", id, from, to);
   }
 }
 
@@ -278,14 +450,14 @@ void Planner::plan_arena() {
   constexpr auto kNever = std::numeric_limits<std::int64_t>::max();
   std::vector<Lifetime> lifetimes(parts_.buffers.size(), Lifetime{0, kNever, -1});
   for (std::size_t step = 0; step < parts_.steps.size(); ++step) {
-    const auto touch = [&](BufferId id) {
-      if (id == kNoBuffer) return;
-      Lifetime& lifetime = lifetimes[static_cast<std::size_t>(id)];
+    const auto touch = [&](const Argument& argument) {
+      if (argument.buffer == kNoBuffer) return;
+      Lifetime& lifetime = lifetimes[static_cast<std::size_t>(argument.buffer)];
       lifetime.first_step = std::min(lifetime.first_step, static_cast<std::int64_t>(step));
       lifetime.last_step = static_cast<std::int64_t>(step);
     };
-    for (const BufferId id : parts_.steps[step].inputs) touch(id);
-    for (const BufferId id : parts_.steps[step].outputs) touch(id);
+    for (const Argument& argument : parts_.steps[step].inputs) touch(argument);
+    for (const Argument& argument : parts_.steps[step].outputs) touch(argument);
   }
   for (std::size_t i = 0; i < parts_.buffers.size(); ++i) {
     Buffer& buffer = parts_.buffers[i];
@@ -302,10 +474,15 @@ void Planner::plan_arena() {
 Result<PlanParts> Planner::make(std::span<const Shape> input_shapes) {
   LODE_TRY(parts_.inferred, infer_shapes(graph_, input_shapes));
   parts_.input_shapes.assign(input_shapes.begin(), input_shapes.end());
+  for (const MachinePassDef& pass : all_machine_passes()) {
+    parts_.decisions.push_back({.name = pass.name, .changes = 0, .duration_ns = 0, .refused = {}});
+  }
   if (!parts_.inferred.data_dependent.empty()) return std::move(parts_);
   add_leaves();
   const std::vector<bool> needed = needed_nodes();
-  for (const NodeId id : graph_.topological_order()) {
+  const std::vector<NodeId> order = graph_.topological_order();
+  choose_slots(order, needed);
+  for (const NodeId id : order) {
     if (needed[static_cast<std::size_t>(id)]) LODE_CHECK_OK(add_node(graph_.node(id)));
   }
   place_outputs();
@@ -316,8 +493,8 @@ Result<PlanParts> Planner::make(std::span<const Shape> input_shapes) {
 }  // namespace
 
 Result<PlanParts> make_plan(const Graph& graph, std::span<const Shape> input_shapes,
-                            WeightCache& weights, Isa isa) {
-  return Planner(graph, weights, isa).make(input_shapes);
+                            WeightCache& weights, Isa isa, MachinePasses passes) {
+  return Planner(graph, weights, isa, passes).make(input_shapes);
 }
 
 }  // namespace lode::engine

@@ -205,7 +205,7 @@ Result<Plan*> Session::Impl::plan_for(std::span<const Shape> shapes) {
   });
   if (known != nullptr) return known;
   const Model::Impl& held = *model->impl_;
-  LODE_TRY(auto plan, Plan::build(held.graph, shapes, held.weights, held.isa));
+  LODE_TRY(auto plan, Plan::build(held.graph, shapes, held.weights, held.isa, held.machine_passes));
   LODE_CHECK_OK(check_results(*plan));
   if (plans.size() == kPlansMax) drop_oldest();
   plans.push_back({std::move(plan), ++uses});

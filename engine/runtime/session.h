@@ -16,11 +16,11 @@
 #include "base/result.h"
 #include "base/tensor_view.h"
 #include "engine/graph/tensor.h"
+#include "engine/passes/pass.h"
 
 namespace lode::engine {
 
 class Graph;
-struct PassReport;
 
 struct ModelOptions {
   std::vector<std::string> disabled_passes;
@@ -106,6 +106,7 @@ struct PlanInfo {
   std::size_t packed_weight_bytes = 0;
   bool is_static = true;  ///< false: shapes depend on data; runs in the reference executor
   std::vector<std::string> data_dependent_nodes;
+  std::vector<PassReport> decisions;  ///< of the machine passes, for this plan
 };
 
 /// A pool of threads, an arena and the plans for the extents seen. For one caller at a time;

@@ -1,0 +1,37 @@
+#include "engine/ops/machine_pass.h"
+
+#include <algorithm>
+#include <array>
+
+namespace lode::engine {
+
+namespace {
+
+constexpr std::array kMachinePasses = {
+    MachinePassDef{MachinePass::kPlainFirstLayer, "plain_first_layer",
+                   "a convolution reads the graph's input as it is, NCHW, where a kernel can"},
+    MachinePassDef{MachinePass::kConcatInPlace, "concat_in_place",
+                   "convolutions write their channels where a Concat wants them; asks for kernels "
+                   "that step over other channels"},
+    MachinePassDef{MachinePass::kWinograd, "winograd",
+                   "fewer multiplications for 3x3 kernels of stride 1, at a larger error"},
+    MachinePassDef{MachinePass::kReuseInputs, "reuse_inputs",
+                   "elementwise operators write over an input that nobody reads afterwards"},
+};
+
+}  // namespace
+
+std::span<const MachinePassDef> all_machine_passes() {
+  return kMachinePasses;
+}
+
+bool MachinePasses::disable(std::string_view name) {
+  const auto found =
+      std::find_if(kMachinePasses.begin(), kMachinePasses.end(),
+                   [name](const MachinePassDef& definition) { return definition.name == name; });
+  if (found == kMachinePasses.end()) return false;
+  disable(found->id);
+  return true;
+}
+
+}  // namespace lode::engine
