@@ -126,6 +126,7 @@ Result<std::unique_ptr<ThreadPool>> ThreadPool::create(int threads, std::vector<
 ThreadPool::ThreadPool(int threads, std::vector<int> cpus, int processors)
     : shares_(std::make_unique<Share[]>(static_cast<std::size_t>(threads))),
       cpus_(std::move(cpus)),
+      threads_(threads),
       processors_(processors) {
   const auto distinct = static_cast<int>(std::set<int>(cpus_.begin(), cpus_.end()).size());
   is_crowded_ = distinct > 0 && threads > distinct;
@@ -141,7 +142,7 @@ ThreadPool::ThreadPool(int threads, std::vector<int> cpus, int processors)
     for (std::thread& worker : workers_) worker.join();
     throw;
   }
-  live_workers += this->threads();
+  live_workers += threads;
 }
 
 ThreadPool::~ThreadPool() {
@@ -182,8 +183,8 @@ void ThreadPool::do_tasks(int worker) {
   std::int64_t index = 0;
   Share& own = shares_[static_cast<std::size_t>(worker)];
   for (; claim_first(own.range, index); ++done) own.task(own.context, index, worker);
-  for (int offset = 1; offset < threads(); ++offset) {
-    Share& other = shares_[static_cast<std::size_t>((worker + offset) % threads())];
+  for (int offset = 1; offset < threads_; ++offset) {
+    Share& other = shares_[static_cast<std::size_t>((worker + offset) % threads_)];
     for (; claim_last(other.range, index); ++done) other.task(other.context, index, worker);
   }
   // The last one wakes the caller, should it sleep.
@@ -209,14 +210,14 @@ void ThreadPool::work(int worker) {
 
 void ThreadPool::run(std::int64_t count, Task task, void* context) {
   LODE_ASSERT(count >= 0 && count <= INT64_C(0xFFFFFFFF));
-  if (workers_.empty() || count <= 1) {
+  if (threads_ == 1 || count <= 1) {
     for (std::int64_t index = 0; index < count; ++index) task(context, index, 0);
     return;
   }
   unfinished_.store(static_cast<std::uint32_t>(count), std::memory_order_relaxed);
   std::int64_t begin = 0;
-  for (int worker = 0; worker < threads(); ++worker) {
-    const std::int64_t end = count * (worker + 1) / threads();
+  for (int worker = 0; worker < threads_; ++worker) {
+    const std::int64_t end = count * (worker + 1) / threads_;
     Share& share = shares_[static_cast<std::size_t>(worker)];
     share.task = task;
     share.context = context;

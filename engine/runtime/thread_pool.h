@@ -32,7 +32,7 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
   ~ThreadPool();
 
-  [[nodiscard]] int threads() const { return static_cast<int>(workers_.size()) + 1; }
+  [[nodiscard]] int threads() const { return threads_; }
 
   /// True if idle workers spin before they sleep: not while the workers of all pools of the process
   /// outnumber its processors, when a spinning one keeps another from working.
@@ -83,6 +83,7 @@ class ThreadPool {
   std::atomic<std::uint32_t> sleepers_{0};
   std::atomic<bool> is_stopping_{false};
   std::vector<int> cpus_;
+  int threads_;      ///< known before the first worker starts
   int processors_;   ///< of the process
   bool is_crowded_;  ///< more workers than `cpus_` has processors
   std::vector<std::thread> workers_;
