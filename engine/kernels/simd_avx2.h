@@ -39,6 +39,12 @@ struct F32x8 {
   [[nodiscard, gnu::always_inline]] static F32x8 load(const float* from, Mask mask) {
     return {_mm256_maskload_ps(from, mask)};
   }
+  /// `otherwise` in the lanes outside the mask.
+  [[nodiscard, gnu::always_inline]] static F32x8 load_or(const float* from, Mask mask,
+                                                         F32x8 otherwise) {
+    return {_mm256_blendv_ps(otherwise.lanes, _mm256_maskload_ps(from, mask),
+                             _mm256_castsi256_ps(mask))};
+  }
   [[gnu::always_inline]] void store(float* to) const { _mm256_storeu_ps(to, lanes); }
   [[gnu::always_inline]] void store(float* to, Mask mask) const {
     _mm256_maskstore_ps(to, mask, lanes);
@@ -122,6 +128,31 @@ struct F32x8 {
       _mm_max_ps(_mm256_castps256_ps128(a.lanes), _mm256_extractf128_ps(a.lanes, 1));
   const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+/// An 8x8 matrix, a row a vector, to its transpose: by pairs and quadruples of elements, then of
+/// halves of registers.
+[[gnu::always_inline]] inline void transpose(F32x8 (&rows)[8]) {
+  __m256 pairs[8];
+#pragma GCC unroll 4
+  for (int i = 0; i < 8; i += 2) {
+    pairs[i] = _mm256_unpacklo_ps(rows[i].lanes, rows[i + 1].lanes);
+    pairs[i + 1] = _mm256_unpackhi_ps(rows[i].lanes, rows[i + 1].lanes);
+  }
+  // fours[4 g + j]: column 4 h + j of rows 4 g to 4 g + 3 in each half h.
+  __m256 fours[8];
+#pragma GCC unroll 2
+  for (int i = 0; i < 8; i += 4) {
+    fours[i] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0x44);
+    fours[i + 1] = _mm256_shuffle_ps(pairs[i], pairs[i + 2], 0xEE);
+    fours[i + 2] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0x44);
+    fours[i + 3] = _mm256_shuffle_ps(pairs[i + 1], pairs[i + 3], 0xEE);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    rows[j].lanes = _mm256_permute2f128_ps(fours[j], fours[4 + j], 0x20);
+    rows[4 + j].lanes = _mm256_permute2f128_ps(fours[j], fours[4 + j], 0x31);
+  }
 }
 
 /// apply_activation() on a register, for a kind known at compile time.

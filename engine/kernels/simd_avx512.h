@@ -43,6 +43,11 @@ struct F32x16 {
   [[nodiscard, gnu::always_inline]] static F32x16 load(const float* from, Mask mask) {
     return {_mm512_maskz_loadu_ps(mask, from)};
   }
+  /// `otherwise` in the lanes outside the mask.
+  [[nodiscard, gnu::always_inline]] static F32x16 load_or(const float* from, Mask mask,
+                                                          F32x16 otherwise) {
+    return {_mm512_mask_loadu_ps(otherwise.lanes, mask, from)};
+  }
   [[gnu::always_inline]] void store(float* to) const { _mm512_storeu_ps(to, lanes); }
   [[gnu::always_inline]] void store(float* to, Mask mask) const {
     _mm512_mask_storeu_ps(to, mask, lanes);
@@ -123,6 +128,37 @@ struct F32x16 {
   const __m128 four = _mm_max_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
   const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
   return _mm_cvtss_f32(_mm_max_ss(two, _mm_shuffle_ps(two, two, 1)));
+}
+
+/// A 16x16 matrix, a row a vector, to its transpose: by pairs and quadruples of elements, then of
+/// quarters of registers.
+[[gnu::always_inline]] inline void transpose(F32x16 (&rows)[16]) {
+  __m512 pairs[16];
+#pragma GCC unroll 8
+  for (int i = 0; i < 16; i += 2) {
+    pairs[i] = _mm512_unpacklo_ps(rows[i].lanes, rows[i + 1].lanes);
+    pairs[i + 1] = _mm512_unpackhi_ps(rows[i].lanes, rows[i + 1].lanes);
+  }
+  // fours[4 g + j]: column 4 q + j of rows 4 g to 4 g + 3 in each quarter q.
+  __m512 fours[16];
+#pragma GCC unroll 4
+  for (int i = 0; i < 16; i += 4) {
+    fours[i] = _mm512_shuffle_ps(pairs[i], pairs[i + 2], 0x44);
+    fours[i + 1] = _mm512_shuffle_ps(pairs[i], pairs[i + 2], 0xEE);
+    fours[i + 2] = _mm512_shuffle_ps(pairs[i + 1], pairs[i + 3], 0x44);
+    fours[i + 3] = _mm512_shuffle_ps(pairs[i + 1], pairs[i + 3], 0xEE);
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < 4; ++j) {
+    const __m512 even_low = _mm512_shuffle_f32x4(fours[j], fours[4 + j], 0x88);
+    const __m512 odd_low = _mm512_shuffle_f32x4(fours[j], fours[4 + j], 0xDD);
+    const __m512 even_high = _mm512_shuffle_f32x4(fours[8 + j], fours[12 + j], 0x88);
+    const __m512 odd_high = _mm512_shuffle_f32x4(fours[8 + j], fours[12 + j], 0xDD);
+    rows[j].lanes = _mm512_shuffle_f32x4(even_low, even_high, 0x88);
+    rows[4 + j].lanes = _mm512_shuffle_f32x4(odd_low, odd_high, 0x88);
+    rows[8 + j].lanes = _mm512_shuffle_f32x4(even_low, even_high, 0xDD);
+    rows[12 + j].lanes = _mm512_shuffle_f32x4(odd_low, odd_high, 0xDD);
+  }
 }
 
 /// apply_activation() on a register, for a kind known at compile time.

@@ -9,6 +9,10 @@
 
 namespace lode::engine {
 
+[[nodiscard, gnu::always_inline]] constexpr std::int64_t smaller(std::int64_t a, std::int64_t b) {
+  return a < b ? a : b;
+}
+
 /// e^x; 0 below about -104, infinite above about 88.7, NaN for NaN. Off by at most 2 units in the
 /// last place where the result is normal.
 ///

@@ -70,28 +70,27 @@ void sum_channel(const Window& window, const float* bias, std::int64_t c,
   y[c] = apply_activation(activation, sum);
 }
 
-void run_pixel(const ConvShape& shape, const Window& window, const ConvArguments& arguments,
+void run_pixel(const DwConvTask& share, const Window& window, const ConvArguments& arguments,
                const float* residual, float* y) {
   const float* bias = arguments.packed;
-  const std::int64_t channels = shape.out_c;
-  std::int64_t c = 0;
-  for (; c + 4 * kLanes <= channels; c += 4 * kLanes) {
+  std::int64_t c = share.c_begin;
+  for (; c + 4 * kLanes <= share.c_end; c += 4 * kLanes) {
     sum_packets<4>(window, bias, c, arguments.activation, residual, y);
   }
-  for (; c + kLanes <= channels; c += kLanes) {
+  for (; c + kLanes <= share.c_end; c += kLanes) {
     sum_packets<1>(window, bias, c, arguments.activation, residual, y);
   }
-  for (; c < channels; ++c) sum_channel(window, bias, c, arguments.activation, residual, y);
+  for (; c < share.c_end; ++c) sum_channel(window, bias, c, arguments.activation, residual, y);
 }
 
-void run_row(const ConvShape& shape, const ConvArguments& arguments, std::int64_t image,
+void run_row(const ConvShape& shape, const ConvArguments& arguments, const DwConvTask& share,
              std::int64_t out_y) {
   const std::int64_t channels = shape.out_c;
   const std::int64_t first_y = out_y * shape.stride_h - shape.pad_top;
   const TapRange rows = taps_inside(first_y, shape.dilation_h, shape.kernel_h, shape.in_h);
   const std::int64_t x_step = shape.x_step();
-  const float* x = arguments.x + image * shape.in_h * shape.in_w * x_step;
-  const std::int64_t first_pixel = (image * shape.out_h + out_y) * shape.out_w;
+  const float* x = arguments.x + share.image * shape.in_h * shape.in_w * x_step;
+  const std::int64_t first_pixel = (share.image * shape.out_h + out_y) * shape.out_w;
   Window window{};
   window.rows = rows.end - rows.begin;
   window.x_row_step = shape.dilation_h * shape.in_w * x_step;
@@ -108,17 +107,16 @@ void run_row(const ConvShape& shape, const ConvArguments& arguments, std::int64_
     window.weights =
         arguments.packed + (1 + rows.begin * shape.kernel_w + columns.begin) * channels;
     const std::int64_t pixel = first_pixel + out_x;
-    run_pixel(shape, window, arguments,
+    run_pixel(share, window, arguments,
               shape.has_residual ? arguments.residual + pixel * shape.residual_step() : nullptr,
               arguments.y + pixel * shape.y_step());
   }
 }
 
 void run(const ConvShape& shape, const ConvArguments& arguments, std::int64_t task) {
-  const DwConvCut cut = cut_dwconv(shape);
-  const std::int64_t first = task % cut.bands * cut.rows;
-  for (std::int64_t out_y = first; out_y < first + cut.rows && out_y < shape.out_h; ++out_y) {
-    run_row(shape, arguments, task / cut.bands, out_y);
+  const DwConvTask share = dwconv_task(shape, task);
+  for (std::int64_t out_y = share.row_begin; out_y < share.row_end; ++out_y) {
+    run_row(shape, arguments, share, out_y);
   }
 }
 

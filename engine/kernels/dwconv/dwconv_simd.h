@@ -17,10 +17,6 @@
 namespace lode::engine {
 namespace {
 
-[[gnu::always_inline]] constexpr std::int64_t smaller(std::int64_t a, std::int64_t b) {
-  return a < b ? a : b;
-}
-
 /// Output rows of one block of channels, and how their results are finished.
 template <typename V>
 struct DwRows {
@@ -59,6 +55,13 @@ struct DwTile {
   return below(end) & ~below(begin);
 }
 
+/// Makes the value unknown to the compiler. Without it, it computes the address of every pixel of a
+/// tile in front of the row, more than there are registers, and copies the loop for every flag.
+template <typename T>
+[[gnu::always_inline]] inline void forget(T& value) {
+  __asm__("" : "+r"(value));
+}
+
 template <bool kMasked, typename V>
 [[gnu::always_inline]] inline V load_pixel(const float* from, typename V::Mask mask) {
   if constexpr (kMasked) {
@@ -86,7 +89,13 @@ constexpr bool kHoldsTaps = kKernel* kKernel + kRows* kColumns + (kColumns - 1) 
 template <bool kEdge, bool kMasked, typename V, int kRows, int kColumns>
 [[gnu::always_inline]] inline void finish_tile(const DwRows<V>& rows, const DwTile& tile,
                                                V (&sums)[kRows][kColumns]) {
-  if (rows.is_clamped) {
+  int is_clamped = rows.is_clamped;
+  std::int64_t y_step = rows.y_step;
+  float* y = rows.y + tile.out_x * y_step;
+  forget(is_clamped);
+  forget(y_step);
+  forget(y);
+  if (is_clamped != 0) {
     const V low = V::broadcast(rows.low);
     const V high = V::broadcast(rows.high);
 #pragma GCC unroll 4
@@ -98,12 +107,11 @@ template <bool kEdge, bool kMasked, typename V, int kRows, int kColumns>
     }
   }
 #pragma GCC unroll 4
-  for (int row = 0; row < kRows; ++row) {
-    float* y = rows.y + row * rows.y_row + tile.out_x * rows.y_step;
+  for (int row = 0; row < kRows; ++row, y += rows.y_row) {
 #pragma GCC unroll 16
     for (int column = 0; column < kColumns; ++column) {
       if (kEdge && !has(tile.outputs, column)) continue;
-      store_pixel<kMasked, V>(y + column * rows.y_step, sums[row][column], rows.mask);
+      store_pixel<kMasked, V>(y + column * y_step, sums[row][column], rows.mask);
     }
   }
 }
@@ -113,6 +121,9 @@ template <typename V, int kKernel, int kStride, int kRows, int kColumns, bool kE
                                             const float* x, V bias, const V* held) {
   constexpr int kInColumns = (kColumns - 1) * kStride + kKernel;
   constexpr int kInRows = (kRows - 1) * kStride + kKernel;
+  std::int64_t x_step = rows.x_step;
+  forget(x_step);
+  forget(x);
   V sums[kRows][kColumns];
 #pragma GCC unroll 4
   for (int row = 0; row < kRows; ++row) {
@@ -127,7 +138,7 @@ template <typename V, int kKernel, int kStride, int kRows, int kColumns, bool kE
     for (int column = 0; column < kInColumns; ++column) {
       const bool is_outside = kEdge && !has(tile.columns, column);
       pixels[column] =
-          is_outside ? V::zero() : load_pixel<kMasked, V>(x + column * rows.x_step, rows.mask);
+          is_outside ? V::zero() : load_pixel<kMasked, V>(x + column * x_step, rows.mask);
       hold_in_register(pixels[column]);
     }
 #pragma GCC unroll 16
@@ -243,10 +254,7 @@ template <typename V>
 template <typename V, int kRows, typename Run>
 [[gnu::always_inline]] inline void run_band(const ConvShape& shape, const ConvArguments& arguments,
                                             std::int64_t task, const Run& run) {
-  const DwConvCut cut = cut_dwconv(shape);
-  const std::int64_t image = task / cut.bands;
-  const std::int64_t row_first = task % cut.bands * cut.rows;
-  const std::int64_t row_end = smaller(shape.out_h, row_first + cut.rows);
+  const DwConvTask share = dwconv_task(shape, task);
   const std::int64_t block_floats = (shape.kernel_h * shape.kernel_w + 1) * V::kLanes;
   DwRows<V> rows;
   rows.x_step = shape.x_step();
@@ -254,14 +262,14 @@ template <typename V, int kRows, typename Run>
   rows.x_row = shape.in_w * rows.x_step;
   rows.y_row = shape.out_w * rows.y_step;
   const bool is_finished = set_clamp(shape, arguments.activation, rows);
-  for (std::int64_t c = 0; c < shape.out_c; c += V::kLanes) {
-    const std::int64_t channels = smaller(V::kLanes, shape.out_c - c);
+  for (std::int64_t c = share.c_begin; c < share.c_end; c += V::kLanes) {
+    const std::int64_t channels = smaller(V::kLanes, share.c_end - c);
     rows.mask = V::first(channels);
     rows.weights = arguments.packed + c / V::kLanes * block_floats;
-    rows.x = arguments.x + image * shape.in_h * rows.x_row + c;
-    for (std::int64_t out_y = row_first; out_y < row_end; out_y += kRows) {
-      const std::int64_t row = image * shape.out_h + out_y;
-      const std::int64_t count = smaller(kRows, row_end - out_y);
+    rows.x = arguments.x + share.image * shape.in_h * rows.x_row + c;
+    for (std::int64_t out_y = share.row_begin; out_y < share.row_end; out_y += kRows) {
+      const std::int64_t row = share.image * shape.out_h + out_y;
+      const std::int64_t count = smaller(kRows, share.row_end - out_y);
       rows.first_y = out_y * shape.stride_h - shape.pad_top;
       rows.y = arguments.y + row * rows.y_row + c;
       run(rows, count, channels < V::kLanes);

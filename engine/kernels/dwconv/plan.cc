@@ -10,25 +10,45 @@ namespace {
 
 /// Multiply-adds of a task: large enough to hide the hand-out.
 constexpr std::int64_t kTaskWork = 1 << 17;
-/// Bands of an image at most: few threads end about together, and a band reads the rows above and
-/// below it once more.
-constexpr std::int64_t kMostBands = 16;
+/// Tasks of an image at most: few threads end about together.
+constexpr std::int64_t kMostTasks = 16;
+/// Input that stays in the second cache: such images are cut by channels, which costs nothing. In a
+/// larger one a band of rows is what stays there.
+constexpr std::int64_t kCachedFloats = 1 << 17;
+constexpr std::int64_t kRunMultiple = 16;
 
 }  // namespace
 
 DwConvCut cut_dwconv(const ConvShape& shape) {
   const std::int64_t rows = std::max<std::int64_t>(1, shape.out_h);
   const std::int64_t work = shape.out_pixels() * shape.out_c * shape.kernel_h * shape.kernel_w;
+  const std::int64_t tasks = std::clamp<std::int64_t>(work / kTaskWork, 1, kMostTasks);
   DwConvCut cut;
+  cut.channels = shape.out_c;
+  if (shape.in_h * shape.in_w * shape.in_c <= kCachedFloats) {
+    cut.channels = round_up(ceil_divide(shape.out_c, tasks), kRunMultiple);
+    cut.runs = ceil_divide(shape.out_c, cut.channels);
+  }
   // Even, since two rows are computed at once.
-  cut.rows =
-      round_up(ceil_divide(rows, std::clamp<std::int64_t>(work / kTaskWork, 1, kMostBands)), 2);
+  cut.rows = round_up(ceil_divide(rows, ceil_divide(tasks, cut.runs)), 2);
   cut.bands = ceil_divide(rows, cut.rows);
   return cut;
 }
 
 std::int64_t dwconv_task_count(const ConvShape& shape) {
-  return shape.batch * cut_dwconv(shape).bands;
+  const DwConvCut cut = cut_dwconv(shape);
+  return shape.batch * cut.bands * cut.runs;
+}
+
+DwConvTask dwconv_task(const ConvShape& shape, std::int64_t task) {
+  const DwConvCut cut = cut_dwconv(shape);
+  DwConvTask share{};
+  share.image = task / (cut.bands * cut.runs);
+  share.row_begin = task / cut.runs % cut.bands * cut.rows;
+  share.row_end = std::min(shape.out_h, share.row_begin + cut.rows);
+  share.c_begin = task % cut.runs * cut.channels;
+  share.c_end = std::min(shape.out_c, share.c_begin + cut.channels);
+  return share;
 }
 
 float dwconv_weight(const ConvShape& shape, float weight) {

@@ -6,12 +6,25 @@
 
 namespace lode::engine {
 
-/// A task is a band of output rows of one image. It depends on the image's extents alone.
+/// A task is a band of output rows of one image and a run of its channels. It depends on the
+/// image's extents alone.
 struct DwConvCut {
-  std::int64_t rows = 1;   ///< of a band
-  std::int64_t bands = 1;  ///< of an image
+  std::int64_t rows = 1;  ///< of a band
+  std::int64_t bands = 1;
+  std::int64_t channels = 1;  ///< of a run: all, or a multiple of 16
+  std::int64_t runs = 1;
 };
 
+/// A task's share: rows [row_begin, row_end), channels [c_begin, c_end).
+struct DwConvTask {
+  std::int64_t image;
+  std::int64_t row_begin;
+  std::int64_t row_end;
+  std::int64_t c_begin;
+  std::int64_t c_end;
+};
+
+[[nodiscard]] DwConvTask dwconv_task(const ConvShape& shape, std::int64_t task);
 [[nodiscard]] DwConvCut cut_dwconv(const ConvShape& shape);
 [[nodiscard]] std::int64_t dwconv_task_count(const ConvShape& shape);
 

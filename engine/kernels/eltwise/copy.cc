@@ -48,26 +48,18 @@ std::string_view refuse_unless_rows(const CopyShape& shape) {
   return "";
 }
 
-std::int64_t copy_task_count(const CopyShape& shape) {
-  const auto extents = std::span(shape.extent).first(shape.rank);
-  return cut_rows(outer_rows(extents), extents.back()).task_count();
-}
-
 template <bool kStrided>
 void run_copy(const CopyShape& shape, const CopyArguments& arguments, std::int64_t task) {
-  const auto extents = std::span(shape.extent).first(shape.rank);
   const auto bytes = static_cast<std::int64_t>(shape.element_bytes);
   const std::int64_t from_stride = shape.from_stride[shape.rank - 1];
   const std::int64_t to_stride = shape.to_stride[shape.rank - 1];
-  const RowTask share = row_task(cut_rows(outer_rows(extents), extents.back()), task);
-  const std::int64_t count = share.end - share.begin;
+  const RowTask share = row_task(cut_of(shape), task);
+  const std::int64_t count = share.count();
   const CopyElements copy = copier(shape.element_bytes);
-  for (std::int64_t row = share.row_begin; row < share.row_end; ++row) {
-    const std::byte* from =
-        arguments.from +
-        (row_offset(extents, shape.from_stride, row) + share.begin * from_stride) * bytes;
-    std::byte* to = arguments.to +
-                    (row_offset(extents, shape.to_stride, row) + share.begin * to_stride) * bytes;
+  RowWalker walker(shape.extent, shape.rank, shape.from_stride, shape.to_stride, share.row_begin);
+  for (std::int64_t row = share.row_begin; row < share.row_end; ++row, walker.next()) {
+    const std::byte* from = arguments.from + (walker.a() + share.begin * from_stride) * bytes;
+    std::byte* to = arguments.to + (walker.b() + share.begin * to_stride) * bytes;
     if constexpr (kStrided) {
       copy(from, from_stride, to, to_stride, count);
     } else {
@@ -78,7 +70,7 @@ void run_copy(const CopyShape& shape, const CopyArguments& arguments, std::int64
 
 std::int64_t pad_task_count(const PadShape& shape) {
   const auto extents = std::span(shape.to_extent).first(shape.rank);
-  return cut_rows(outer_rows(extents), extents.back()).task_count();
+  return cut_rows(outer_rows(extents.data(), extents.size()), extents.back()).task_count();
 }
 
 void fill(std::byte* to, std::int64_t count, const PadShape& shape) {
@@ -107,7 +99,7 @@ void run_pad(const PadShape& shape, const PadArguments& arguments, std::int64_t 
   const auto bytes = static_cast<std::int64_t>(shape.element_bytes);
   const std::int64_t inner = extents.back();
   const std::int64_t before = shape.before[shape.rank - 1];
-  const RowTask share = row_task(cut_rows(outer_rows(extents), inner), task);
+  const RowTask share = row_task(cut_rows(outer_rows(extents.data(), extents.size()), inner), task);
   const std::int64_t begin = std::clamp(before, share.begin, share.end);
   const std::int64_t end = std::clamp(before + shape.from_extent[shape.rank - 1], begin, share.end);
   for (std::int64_t row = share.row_begin; row < share.row_end; ++row) {

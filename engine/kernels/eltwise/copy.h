@@ -14,9 +14,9 @@ namespace lode::engine {
 struct CopyShape {
   std::size_t element_bytes = 4;
   std::size_t rank = 0;
-  std::array<std::int64_t, Shape::kMaxRank> extent{};
-  std::array<std::int64_t, Shape::kMaxRank> from_stride{};
-  std::array<std::int64_t, Shape::kMaxRank> to_stride{};
+  std::int64_t extent[Shape::kMaxRank] = {};
+  std::int64_t from_stride[Shape::kMaxRank] = {};
+  std::int64_t to_stride[Shape::kMaxRank] = {};
 };
 
 /// From strides along the same axes in any order. Axes are sorted by the target's strides.

@@ -5,8 +5,6 @@
 // activations agree within 4 units in the last place (Sigmoid: 8).
 #pragma once
 
-#include <array>
-
 #include "base/tensor_view.h"
 #include "engine/kernels/activation.h"
 #include "engine/kernels/kernel.h"
@@ -39,9 +37,9 @@ enum class BinaryOp : std::uint8_t { kAdd, kSubtract, kMultiply, kDivide };
 struct BinaryShape {
   BinaryOp op = BinaryOp::kAdd;
   std::size_t rank = 0;
-  std::array<std::int64_t, Shape::kMaxRank> extent{};
-  std::array<std::int64_t, Shape::kMaxRank> a_stride{};
-  std::array<std::int64_t, Shape::kMaxRank> b_stride{};
+  std::int64_t extent[Shape::kMaxRank] = {};
+  std::int64_t a_stride[Shape::kMaxRank] = {};
+  std::int64_t b_stride[Shape::kMaxRank] = {};
 };
 
 /// From strides of all three along the same axes in any order; the output must be dense. Axes are

@@ -11,12 +11,8 @@ namespace {
 
 // ---- unary
 
-std::int64_t unary_task_count(const UnaryShape& shape) {
-  return cut_rows(1, shape.count).task_count();
-}
-
 void run_unary(const UnaryShape& shape, const UnaryArguments& arguments, std::int64_t task) {
-  const RowTask share = row_task(cut_rows(1, shape.count), task);
+  const RowTask share = row_task(cut_of(shape), task);
   std::int64_t i = share.begin;
   for (; i + kLanes <= share.end; i += kLanes) {
     store(arguments.y + i, activate(arguments.activation, load(arguments.x + i)));
@@ -67,38 +63,27 @@ void combine_row(const BinaryArguments& row, std::int64_t count, std::int64_t a_
   }
 }
 
-std::string_view refuse_unless_rows(const BinaryShape& shape) {
-  const std::size_t last = shape.rank - 1;
-  if (shape.a_stride[last] > 1 || shape.b_stride[last] > 1) return "an input's rows are strided";
-  return "";
-}
-
 template <bool kStrided, typename Op>
 void run_binary_op(const BinaryShape& shape, const BinaryArguments& arguments, std::int64_t task) {
-  const auto extents = std::span(shape.extent).first(shape.rank);
-  const std::int64_t inner = extents.back();
+  const RowCut cut = cut_of(shape);
   const std::int64_t a_stride = shape.a_stride[shape.rank - 1];
   const std::int64_t b_stride = shape.b_stride[shape.rank - 1];
-  const RowTask share = row_task(cut_rows(outer_rows(extents), inner), task);
+  const RowTask share = row_task(cut, task);
   BinaryArguments row = arguments;
-  for (std::int64_t index = share.row_begin; index < share.row_end; ++index) {
-    row.a = arguments.a + row_offset(extents, shape.a_stride, index) + share.begin * a_stride;
-    row.b = arguments.b + row_offset(extents, shape.b_stride, index) + share.begin * b_stride;
-    row.y = arguments.y + index * inner + share.begin;
+  RowWalker walker(shape.extent, shape.rank, shape.a_stride, shape.b_stride, share.row_begin);
+  for (std::int64_t index = share.row_begin; index < share.row_end; ++index, walker.next()) {
+    row.a = arguments.a + walker.a() + share.begin * a_stride;
+    row.b = arguments.b + walker.b() + share.begin * b_stride;
+    row.y = arguments.y + index * cut.inner + share.begin;
     if constexpr (kStrided) {
-      const std::int64_t count = share.end - share.begin;
+      const std::int64_t count = share.count();
       for (std::int64_t i = 0; i < count; i += kLanes) {
         combine_part<Op>(row, i, std::min<std::int64_t>(kLanes, count - i), a_stride, b_stride);
       }
     } else if (share.begin < share.end) {
-      combine_row<Op>(row, share.end - share.begin, a_stride, b_stride);
+      combine_row<Op>(row, share.count(), a_stride, b_stride);
     }
   }
-}
-
-std::int64_t binary_task_count(const BinaryShape& shape) {
-  const auto extents = std::span(shape.extent).first(shape.rank);
-  return cut_rows(outer_rows(extents), extents.back()).task_count();
 }
 
 template <bool kStrided>
@@ -117,18 +102,8 @@ void run_binary(const BinaryShape& shape, const BinaryArguments& arguments, std:
 
 // ---- affine
 
-/// Rows: [outer, channels] of `inner` elements each, or [outer] of `channels` when inner is 1.
-RowCut affine_cut(const AffineShape& shape) {
-  return shape.inner == 1 ? cut_rows(shape.outer, shape.channels)
-                          : cut_rows(shape.outer * shape.channels, shape.inner);
-}
-
-std::int64_t affine_task_count(const AffineShape& shape) {
-  return affine_cut(shape).task_count();
-}
-
 void run_affine(const AffineShape& shape, const AffineArguments& arguments, std::int64_t task) {
-  const RowCut cut = affine_cut(shape);
+  const RowCut cut = cut_of(shape);
   const RowTask share = row_task(cut, task);
   const bool channels_inside = shape.inner == 1;
   for (std::int64_t row = share.row_begin; row < share.row_end; ++row) {

@@ -26,12 +26,11 @@ float combine(BinaryOp op, float a, float b) {
 }  // namespace
 
 void binary_reference(const BinaryShape& shape, const BinaryArguments& arguments) {
-  const auto extents = std::span(shape.extent).first(shape.rank);
-  const std::int64_t inner = extents.back();
+  const std::int64_t inner = shape.extent[shape.rank - 1];
   float* y = arguments.y;
-  for (std::int64_t row = 0; row < outer_rows(extents); ++row) {
-    const float* a = arguments.a + row_offset(extents, shape.a_stride, row);
-    const float* b = arguments.b + row_offset(extents, shape.b_stride, row);
+  for (std::int64_t row = 0; row < outer_rows(shape.extent, shape.rank); ++row) {
+    const float* a = arguments.a + row_offset(shape.extent, shape.a_stride, shape.rank, row);
+    const float* b = arguments.b + row_offset(shape.extent, shape.b_stride, shape.rank, row);
     for (std::int64_t i = 0; i < inner; ++i) {
       const float value = combine(shape.op, a[i * shape.a_stride[shape.rank - 1]],
                                   b[i * shape.b_stride[shape.rank - 1]]);
@@ -49,14 +48,13 @@ void affine_reference(const AffineShape& shape, const AffineArguments& arguments
 }
 
 void copy_reference(const CopyShape& shape, const CopyArguments& arguments) {
-  const auto extents = std::span(shape.extent).first(shape.rank);
   const auto bytes = static_cast<std::int64_t>(shape.element_bytes);
-  for (std::int64_t row = 0; row < outer_rows(extents); ++row) {
-    for (std::int64_t i = 0; i < extents.back(); ++i) {
-      const std::int64_t from =
-          row_offset(extents, shape.from_stride, row) + i * shape.from_stride[shape.rank - 1];
-      const std::int64_t to =
-          row_offset(extents, shape.to_stride, row) + i * shape.to_stride[shape.rank - 1];
+  for (std::int64_t row = 0; row < outer_rows(shape.extent, shape.rank); ++row) {
+    for (std::int64_t i = 0; i < shape.extent[shape.rank - 1]; ++i) {
+      const std::int64_t from = row_offset(shape.extent, shape.from_stride, shape.rank, row) +
+                                i * shape.from_stride[shape.rank - 1];
+      const std::int64_t to = row_offset(shape.extent, shape.to_stride, shape.rank, row) +
+                              i * shape.to_stride[shape.rank - 1];
       std::memcpy(arguments.to + to * bytes, arguments.from + from * bytes, shape.element_bytes);
     }
   }

@@ -1,31 +1,16 @@
 // The baseline pooling: a packet of channels at a time over the taps inside the image. A task is
 // one row of output pixels.
-#include <algorithm>
 #include <limits>
 
-#include "engine/kernels/conv/conv.h"
 #include "engine/kernels/packet.h"
-#include "engine/kernels/pool/pool.h"
+#include "engine/kernels/pool/window.h"
 
 namespace lode::engine {
 
 namespace {
 
-std::int64_t task_count(const PoolShape& shape) {
-  return shape.batch * shape.out_h;
-}
-
-/// The taps of one output pixel that lie inside the image, from channel 0 on.
-struct Window {
-  const float* x;
-  std::int64_t rows;
-  std::int64_t columns;
-  std::int64_t row_step;
-  std::int64_t column_step;
-};
-
 template <typename Visit>
-void visit_taps(const Window& window, const Visit& visit) {
+void visit_taps(const PoolWindow& window, const Visit& visit) {
   for (std::int64_t row = 0; row < window.rows; ++row) {
     const float* x = window.x + row * window.row_step;
     for (std::int64_t column = 0; column < window.columns; ++column) {
@@ -34,7 +19,7 @@ void visit_taps(const Window& window, const Visit& visit) {
   }
 }
 
-void maximum_of(const Window& window, std::int64_t channels, float* y) {
+void maximum_of(const PoolWindow& window, std::int64_t channels, float* y) {
   constexpr float kLowest = -std::numeric_limits<float>::infinity();
   std::int64_t c = 0;
   for (; c + kLanes <= channels; c += kLanes) {
@@ -49,7 +34,7 @@ void maximum_of(const Window& window, std::int64_t channels, float* y) {
   }
 }
 
-void average_of(const Window& window, std::int64_t channels, float count, float* y) {
+void average_of(const PoolWindow& window, std::int64_t channels, float count, float* y) {
   std::int64_t c = 0;
   for (; c + kLanes <= channels; c += kLanes) {
     Packet sum = broadcast(0.0F);
@@ -63,43 +48,14 @@ void average_of(const Window& window, std::int64_t channels, float count, float*
   }
 }
 
-/// Taps in front of `extent` plus the padding behind it: what a padded average counts.
-std::int64_t taps_in_padding(std::int64_t first, std::int64_t dilation, std::int64_t kernel,
-                             std::int64_t extent, std::int64_t pad_end) {
-  if (first >= extent + pad_end) return 0;
-  return std::min(kernel, ceil_divide(extent + pad_end - first, dilation));
-}
-
 void run(const PoolShape& shape, const PoolArguments& arguments, std::int64_t task) {
-  const std::int64_t channels = shape.channels;
-  const std::int64_t first_y = task % shape.out_h * shape.stride_h - shape.pad_top;
-  const TapRange rows = taps_inside(first_y, shape.dilation_h, shape.kernel_h, shape.in_h);
-  const std::int64_t padded_rows =
-      taps_in_padding(first_y, shape.dilation_h, shape.kernel_h, shape.in_h, shape.pad_bottom);
-  const float* image = arguments.x + task / shape.out_h * shape.in_h * shape.in_w * channels;
-  float* y = arguments.y + task * shape.out_w * channels;
-  Window window{};
-  window.rows = rows.end - rows.begin;
-  window.row_step = shape.dilation_h * shape.in_w * channels;
-  window.column_step = shape.dilation_w * channels;
-  for (std::int64_t out_x = 0; out_x < shape.out_w; ++out_x, y += channels) {
-    const std::int64_t first_x = out_x * shape.stride_w - shape.pad_left;
-    const TapRange columns = taps_inside(first_x, shape.dilation_w, shape.kernel_w, shape.in_w);
-    window.columns = columns.end - columns.begin;
-    window.x = image + ((first_y + rows.begin * shape.dilation_h) * shape.in_w + first_x +
-                        columns.begin * shape.dilation_w) *
-                           channels;
+  visit_windows(shape, arguments, task, [&](const PoolWindow& window, float* y) {
     if (shape.kind == PoolKind::kMax) {
-      maximum_of(window, channels, y);
-      continue;
+      maximum_of(window, shape.channels, y);
+    } else {
+      average_of(window, shape.channels, static_cast<float>(window.cells), y);
     }
-    std::int64_t count = window.rows * window.columns;
-    if (shape.kind == PoolKind::kAveragePadded) {
-      count = padded_rows * taps_in_padding(first_x, shape.dilation_w, shape.kernel_w, shape.in_w,
-                                            shape.pad_right);
-    }
-    average_of(window, channels, static_cast<float>(std::max<std::int64_t>(count, 1)), y);
-  }
+  });
 }
 
 }  // namespace
@@ -107,7 +63,7 @@ void run(const PoolShape& shape, const PoolArguments& arguments, std::int64_t ta
 const PoolKernel eigen_f32_pool = {.name = "eigen_f32_pool",
                                    .isa = Isa::kGeneric,
                                    .strength = "channels in vectors",
-                                   .task_count = task_count,
+                                   .task_count = pool_task_count,
                                    .run = run};
 
 }  // namespace lode::engine

@@ -1,8 +1,13 @@
 // The list of the family and the choice from it.
 #include "engine/kernels/pool/pool.h"
+#include "engine/kernels/pool/window.h"
 #include "engine/kernels/selection.h"
 
 namespace lode::engine {
+
+std::int64_t pool_task_count(const PoolShape& shape) {
+  return shape.batch * shape.out_h;
+}
 
 std::span<const PoolKernel* const> pool_kernels() {
   static constexpr const PoolKernel* kList[] = {

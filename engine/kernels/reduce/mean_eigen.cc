@@ -1,23 +1,10 @@
-// The baseline mean. A task is one outer slice, cut along the inner axis where that is long.
-#include <algorithm>
-
+// The baseline mean.
 #include "engine/kernels/packet.h"
-#include "engine/kernels/reduce/reduce.h"
+#include "engine/kernels/reduce/cut.h"
 
 namespace lode::engine {
 
 namespace {
-
-/// Inner elements of a task: whole packets, so that the cut never separates a packet.
-constexpr std::int64_t kInnerPiece = 256;
-
-std::int64_t pieces(const ReduceShape& shape) {
-  return std::max<std::int64_t>(1, ceil_divide(shape.inner, kInnerPiece));
-}
-
-std::int64_t task_count(const ReduceShape& shape) {
-  return shape.outer * pieces(shape);
-}
 
 /// Dense elements: four packets of partial sums, then those in order.
 float sum_dense(const float* x, std::int64_t count) {
@@ -39,23 +26,21 @@ float sum_dense(const float* x, std::int64_t count) {
 }
 
 void run(const ReduceShape& shape, const ReduceArguments& arguments, std::int64_t task) {
-  const std::int64_t outer = task / pieces(shape);
-  const std::int64_t begin = task % pieces(shape) * kInnerPiece;
-  const std::int64_t end = std::min(shape.inner, begin + kInnerPiece);
-  const float* x = arguments.x + outer * shape.count * shape.inner;
-  float* y = arguments.y + outer * shape.inner;
+  const ReduceTask share = reduce_task(shape, task);
+  const float* x = arguments.x + share.outer * shape.count * shape.inner;
+  float* y = arguments.y + share.outer * shape.inner;
   const auto count = static_cast<float>(shape.count);
   if (shape.inner == 1) {
     *y = sum_dense(x, shape.count) / count;
     return;
   }
-  std::int64_t i = begin;
-  for (; i + kLanes <= end; i += kLanes) {
+  std::int64_t i = share.begin;
+  for (; i + kLanes <= share.end; i += kLanes) {
     Packet sum = broadcast(0.0F);
     for (std::int64_t k = 0; k < shape.count; ++k) sum = add(sum, load(x + k * shape.inner + i));
     store(y + i, divide(sum, broadcast(count)));
   }
-  for (; i < end; ++i) {
+  for (; i < share.end; ++i) {
     float sum = 0.0F;
     for (std::int64_t k = 0; k < shape.count; ++k) sum += x[k * shape.inner + i];
     y[i] = sum / count;
@@ -67,7 +52,7 @@ void run(const ReduceShape& shape, const ReduceArguments& arguments, std::int64_
 const ReduceKernel eigen_f32_mean = {.name = "eigen_f32_mean",
                                      .isa = Isa::kGeneric,
                                      .strength = "dense, in vectors",
-                                     .task_count = task_count,
+                                     .task_count = reduce_task_count,
                                      .run = run};
 
 }  // namespace lode::engine

@@ -1,8 +1,12 @@
 // The lists of the family and the choices from them.
-#include "engine/kernels/reduce/reduce.h"
+#include "engine/kernels/reduce/cut.h"
 #include "engine/kernels/selection.h"
 
 namespace lode::engine {
+
+std::int64_t reduce_task_count(const ReduceShape& shape) {
+  return shape.outer * inner_pieces(shape);
+}
 
 std::span<const ReduceKernel* const> mean_kernels() {
   static constexpr const ReduceKernel* kList[] = {

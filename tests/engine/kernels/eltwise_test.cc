@@ -35,6 +35,44 @@ TEST(Unary, EveryVariantMatchesTheFormula) {
   }
 }
 
+TEST(Unary, ExponentialsAreWithinAFewUnitsOverTheirWholeRange) {
+  std::vector<float> x;
+  for (float value = -100.0F; value < 100.0F; value += 0.00371F) x.push_back(value);
+  const auto count = static_cast<std::int64_t>(x.size());
+  for (const UnaryKernel* kernel : unary_kernels()) {
+    if (kernel->isa > best_isa()) continue;
+    for (const ActivationKind kind : {ActivationKind::kSigmoid, ActivationKind::kSilu}) {
+      const Activation activation{kind, 0.0F, 0.0F};
+      GuardedOutput y(count);
+      run_all_tasks(*kernel, UnaryShape{count}, UnaryArguments{x.data(), y.data(), activation});
+      const auto got = y.values();
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        const auto want = apply_activation<double>(activation, static_cast<double>(x[i]));
+        // Below the normal range only the magnitude counts.
+        const double bound = std::max(0x1p-21 * std::fabs(want), 0x1p-118);
+        ASSERT_LE(std::fabs(static_cast<double>(got[i]) - want), bound)
+            << kernel->name << " of " << x[i];
+      }
+    }
+  }
+}
+
+TEST(Unary, InPlaceAndUnalignedGiveTheSameBits) {
+  const auto x = random_floats(1003, "x", -9.0F, 9.0F);
+  for (const UnaryKernel* kernel : unary_kernels()) {
+    if (kernel->isa > best_isa()) continue;
+    for (const Activation& activation : all_activations()) {
+      GuardedOutput y(1002);
+      run_all_tasks(*kernel, UnaryShape{1002}, UnaryArguments{x.data() + 1, y.data(), activation});
+      std::vector<float> place = x;
+      run_all_tasks(*kernel, UnaryShape{1002},
+                    UnaryArguments{place.data() + 1, place.data() + 1, activation});
+      place.erase(place.begin());
+      EXPECT_TRUE(same_bits(y.values(), place)) << kernel->name;
+    }
+  }
+}
+
 TEST(Unary, NanStaysNanAndInfinitiesSaturate) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const std::vector<float> x = {std::nanf(""), -kInfinity, kInfinity, std::nanf(""), std::nanf(""),
@@ -60,11 +98,6 @@ TEST(Unary, NanStaysNanAndInfinitiesSaturate) {
     }
   }
 }
-
-struct Operand {
-  Shape extents;
-  Shape strides;  ///< along the output's axes, 0 where broadcast
-};
 
 /// Row-major strides of `shape` aligned to `rank` axes at the end, 0 along axes of extent 1.
 Shape broadcast_strides_of(const Shape& shape, const Shape& target) {
@@ -114,6 +147,32 @@ TEST(Binary, EveryVariantMatchesTheReferenceUnderBroadcasting) {
   }
 }
 
+TEST(Binary, EveryTailOfARowAndEveryActivation) {
+  const auto a = random_floats(4000, "a", -4.0F, 4.0F);
+  const auto b = random_floats(4000, "b", 0.5F, 2.0F);
+  for (std::int64_t inner = 1; inner <= 35; ++inner) {
+    const Shape target{3, inner};
+    for (const Shape& strides : {Shape{inner, 1}, Shape{0, 1}, Shape{1, 0}, Shape{0, 0}}) {
+      const BinaryShape shape =
+          binary_shape(BinaryOp::kMultiply, target, target.strides(), strides, target.strides());
+      for (const Activation& activation : all_activations()) {
+        std::vector<float> want(static_cast<std::size_t>(3 * inner));
+        binary_reference(shape, {a.data(), b.data(), want.data(), activation});
+        std::vector<float> scale = magnitudes(want);
+        for (float& value : scale) value += 1.0F;
+        for (const BinaryKernel* kernel : binary_kernels()) {
+          if (kernel->isa > best_isa()) continue;
+          if (kernel->refuse != nullptr && !kernel->refuse(shape).empty()) continue;
+          GuardedOutput y(3 * inner);
+          run_all_tasks(*kernel, shape, BinaryArguments{a.data(), b.data(), y.data(), activation});
+          EXPECT_TRUE(y.guards_intact()) << kernel->name;
+          EXPECT_EQ(first_difference(y.values(), want, scale, 0x1p-20), "") << kernel->name;
+        }
+      }
+    }
+  }
+}
+
 TEST(Binary, LongRowsAreCutAndStayWhole) {
   const Shape target{17000};
   check_binary(binary_shape(BinaryOp::kAdd, target, {1}, {1}, {1}), 17000);
@@ -140,23 +199,26 @@ TEST(Affine, EveryVariantMatchesTheReference) {
     if (kernel->isa > best_isa()) continue;
     for (const AffineShape& shape :
          {AffineShape{3, 5, 7}, AffineShape{10, 19, 1}, AffineShape{1, 2, 20000},
-          AffineShape{2, 1, 1}, AffineShape{40000, 3, 1}}) {
+          AffineShape{2, 1, 1}, AffineShape{40000, 3, 1}, AffineShape{7, 33, 1},
+          AffineShape{2, 5, 31}, AffineShape{1, 1, 16}}) {
       const std::int64_t count = shape.outer * shape.channels * shape.inner;
       const auto x = random_floats(count, "x");
       const auto scale = random_floats(shape.channels, "scale");
       const auto shift = random_floats(shape.channels, "shift");
       AffineArguments arguments{x.data(), scale.data(), shift.data(), nullptr, {}};
-      arguments.activation.kind = ActivationKind::kRelu;
-      std::vector<float> want(static_cast<std::size_t>(count));
-      arguments.y = want.data();
-      affine_reference(shape, arguments);
-      GuardedOutput y(count);
-      arguments.y = y.data();
-      run_all_tasks(*kernel, shape, arguments);
-      EXPECT_TRUE(y.guards_intact());
-      EXPECT_EQ(first_difference(y.values(), want, std::vector<float>(want.size(), 1.0F), 0x1p-22),
-                "")
-          << kernel->name;
+      for (const Activation& activation : all_activations()) {
+        arguments.activation = activation;
+        std::vector<float> want(static_cast<std::size_t>(count));
+        arguments.y = want.data();
+        affine_reference(shape, arguments);
+        GuardedOutput y(count);
+        arguments.y = y.data();
+        run_all_tasks(*kernel, shape, arguments);
+        EXPECT_TRUE(y.guards_intact());
+        EXPECT_EQ(
+            first_difference(y.values(), want, std::vector<float>(want.size(), 1.0F), 0x1p-21), "")
+            << kernel->name << " activation " << static_cast<int>(activation.kind);
+      }
     }
   }
 }
@@ -173,6 +235,7 @@ TEST(Copy, EveryVariantMovesEveryElementSize) {
   const Shape channels_last{60, 1, 15, 3};
   const Shape slice{240, 20, 5, 1};  // into a target twice as wide
   for (const CopyKernel* kernel : copy_kernels()) {
+    if (kernel->isa > best_isa()) continue;
     for (const std::size_t bytes : {1U, 2U, 4U, 8U}) {
       for (const auto& [from, to] : {std::pair{plain, channels_last},
                                      {channels_last, plain},
@@ -191,6 +254,49 @@ TEST(Copy, EveryVariantMovesEveryElementSize) {
     }
   }
 }
+
+TEST(Copy, TranspositionsOfEverySizeAroundABlock) {
+  for (const std::int64_t pixels : {1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 50, 1200}) {
+    for (const std::int64_t channels : {1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 40}) {
+      // Two images; the target's pixels stand one element further apart than they need.
+      const Shape extents{2, channels, pixels};
+      const Shape plain = extents.strides();
+      const Shape last{pixels * (channels + 1), 1, channels + 1};
+      for (const bool to_last : {true, false}) {
+        const CopyShape shape =
+            copy_shape(4, extents, to_last ? plain : last, to_last ? last : plain);
+        const auto source = random_floats(2 * pixels * (channels + 1), "x");
+        const auto floats = static_cast<std::int64_t>(source.size());
+        const auto* from = reinterpret_cast<const std::byte*>(source.data());
+        GuardedOutput want(floats);
+        copy_reference(shape, {from, reinterpret_cast<std::byte*>(want.data())});
+        for (const CopyKernel* kernel : copy_kernels()) {
+          if (kernel->isa > best_isa()) continue;
+          if (kernel->refuse != nullptr && !kernel->refuse(shape).empty()) continue;
+          GuardedOutput got(floats);
+          run_all_tasks(*kernel, shape,
+                        CopyArguments{from, reinterpret_cast<std::byte*>(got.data())});
+          EXPECT_TRUE(got.guards_intact());
+          EXPECT_TRUE(same_bits(got.values(), want.values()))
+              << kernel->name << " " << pixels << "x" << channels << " " << to_last;
+        }
+      }
+    }
+  }
+}
+
+#if defined(__x86_64__)
+TEST(Copy, LayoutConversionsAreTranspositions) {
+  const Shape extents{2, 40, 7, 7};
+  const Shape last{40 * 49, 1, 40 * 7, 40};
+  for (const auto& [from, to] :
+       {std::pair{extents.strides(), last}, std::pair{last, extents.strides()}}) {
+    const CopyShape shape = copy_shape(4, extents, from, to);
+    EXPECT_EQ(select_copy(shape, Isa::kAvx512).kernel->name, "avx512_copy_transpose");
+    EXPECT_EQ(select_copy(shape, Isa::kAvx2).kernel->name, "avx2_copy_transpose");
+  }
+}
+#endif
 
 TEST(Copy, ADenseCopyIsOneRow) {
   const Shape extents{2, 3, 4, 5};

@@ -27,9 +27,11 @@ PoolShape square(PoolKind kind, std::int64_t size, std::int64_t channels, std::i
 std::vector<PoolShape> shapes() {
   std::vector<PoolShape> all;
   for (const PoolKind kind : {PoolKind::kMax, PoolKind::kAverage, PoolKind::kAveragePadded}) {
-    for (const std::int64_t channels : {1, 3, 4, 5, 16, 19}) {
+    for (const std::int64_t channels : {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 19, 33, 64}) {
       all.push_back(square(kind, 7, channels, 3, 2, 1));
       all.push_back(square(kind, 8, channels, 2, 2, 0));
+      all.push_back(square(kind, 5, channels, 3, 1, 1));
+      all.push_back(square(kind, 14, channels, 5, 3, 2));
     }
     all.push_back(square(kind, 9, 6, 3, 1, 2, 2));
     // ceil_mode: a last row and column whose windows reach behind input and padding.
@@ -73,7 +75,7 @@ TEST(Pool, EveryVariantMatchesTheReference) {
 TEST(Pool, ANanInTheWindowIsTheMaximum) {
   for (const PoolKernel* kernel : pool_kernels()) {
     if (kernel->isa > best_isa()) continue;
-    for (const std::int64_t channels : {1, 3, 4, 7, 16}) {
+    for (const std::int64_t channels : {1, 3, 4, 7, 16, 37}) {
       PoolShape shape = square(PoolKind::kMax, 3, channels, 3, 1, 0);
       shape.batch = 1;
       for (std::int64_t at = 0; at < 9; ++at) {

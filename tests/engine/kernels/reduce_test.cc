@@ -10,9 +10,15 @@ namespace lode::engine {
 namespace {
 
 const std::vector<ReduceShape>& shapes() {
-  static const std::vector<ReduceShape> kShapes = {{1, 1, 1},    {2, 49, 19},  {3, 49, 1},
-                                                   {1, 1000, 1}, {5, 17, 1},   {2, 3, 4},
-                                                   {1, 7, 257},  {2, 49, 513}, {4, 1, 6}};
+  static const std::vector<ReduceShape> kShapes = [] {
+    std::vector<ReduceShape> all = {{1, 1, 1},   {2, 49, 19},  {3, 49, 1}, {1, 1000, 1}, {2, 3, 4},
+                                    {1, 7, 257}, {2, 49, 513}, {4, 1, 6},  {1, 49, 1280}};
+    for (std::int64_t i = 1; i <= 70; ++i) {
+      all.push_back({2, i, 1});
+      all.push_back({2, 5, i});
+    }
+    return all;
+  }();
   return kShapes;
 }
 
@@ -53,6 +59,26 @@ TEST(Softmax, EveryVariantMatchesTheReference) {
       EXPECT_TRUE(y.guards_intact());
       EXPECT_EQ(first_difference(y.values(), want, want, gemm_tolerance(shape.count) + 0x1p-20),
                 "");
+    }
+  }
+}
+
+TEST(Softmax, MinusInfinityIsNothingAndNanIsNan) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const ReduceKernel* kernel : softmax_kernels()) {
+    for (const std::int64_t inner : {1, 3}) {
+      const ReduceShape shape{1, 20, inner};
+      if (!takes(*kernel, shape)) continue;
+      auto x = random_floats(20 * inner, "x");
+      x[static_cast<std::size_t>(7 * inner)] = -infinity;
+      std::vector<float> y(x.size());
+      run_all_tasks(*kernel, shape, ReduceArguments{x.data(), y.data()});
+      EXPECT_EQ(y[static_cast<std::size_t>(7 * inner)], 0.0F) << kernel->name;
+      x[static_cast<std::size_t>(3 * inner)] = std::nanf("");
+      run_all_tasks(*kernel, shape, ReduceArguments{x.data(), y.data()});
+      for (std::int64_t k = 0; k < 20; ++k) {
+        EXPECT_TRUE(std::isnan(y[static_cast<std::size_t>(k * inner)])) << kernel->name;
+      }
     }
   }
 }
