@@ -2,9 +2,10 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <memory>
 #include <new>
+
+#include "base/aligned_memory.h"
 
 namespace lode::engine {
 
@@ -21,10 +22,10 @@ class NoMemoryForFloats : public std::bad_alloc {
 /// Floats at the alignment that kernels may rely on, uninitialised. Throws NoMemoryForFloats.
 class AlignedFloats {
  public:
-  static constexpr std::size_t kAlignment = 64;
+  static constexpr std::size_t kAlignment = kMemoryAlignment;
 
   explicit AlignedFloats(std::size_t count)
-      : data_(static_cast<float*>(std::aligned_alloc(kAlignment, round_up(count * sizeof(float))))),
+      : data_(reinterpret_cast<float*>(allocate_aligned((count + 1) * sizeof(float)))),
         count_(count) {
     if (data_ == nullptr) throw NoMemoryForFloats(count * sizeof(float));
   }
@@ -34,14 +35,7 @@ class AlignedFloats {
   [[nodiscard]] std::size_t size() const { return count_; }
 
  private:
-  struct Free {
-    void operator()(float* pointer) const { std::free(pointer); }
-  };
-  static constexpr std::size_t round_up(std::size_t bytes) {
-    return (bytes + kAlignment) / kAlignment * kAlignment;
-  }
-
-  std::unique_ptr<float, Free> data_;
+  std::unique_ptr<float, FreeAligned> data_;
   std::size_t count_;
 };
 

@@ -21,8 +21,8 @@
 namespace lode::engine {
 
 /// A kernel that works on its arguments alone. Its work is cut into tasks that may run at once, on
-/// any thread, in any order; the cut depends on the shape alone, and run() neither allocates nor
-/// blocks.
+/// any thread, in any order; the cut depends on the shape alone, which may say how many workers
+/// will share it, and results do not depend on the cut. run() neither allocates nor blocks.
 template <typename Shape, typename Arguments>
 struct Kernel {
   std::string_view name;      ///< in logs, benchmarks and records: "eigen_f32_conv_im2col"
@@ -58,6 +58,20 @@ struct Selection {
   const AnyKernel* kernel = nullptr;
   std::string reason;
 };
+
+/// Tasks of one worker that even out what disturbs some of them.
+inline constexpr std::int64_t kTasksPerWorker = 3;
+
+/// How many tasks a kernel should cut for `workers` (0: not known) that share them: `each` a
+/// worker, at most `most`, and one for a single worker, who gains nothing from more.
+[[nodiscard, gnu::always_inline]] constexpr std::int64_t wanted_tasks(std::int64_t workers,
+                                                                      std::int64_t each,
+                                                                      std::int64_t most) {
+  constexpr std::int64_t kUsualWorkers = 8;
+  if (workers == 1 || most <= 1) return 1;
+  const std::int64_t wanted = (workers > 0 ? workers : kUsualWorkers) * each;
+  return wanted < most ? wanted : most;
+}
 
 /// ceil(a / b) for a >= 0, b > 0.
 [[nodiscard, gnu::always_inline]] constexpr std::int64_t ceil_divide(std::int64_t a,

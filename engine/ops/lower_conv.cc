@@ -54,6 +54,7 @@ Result<ConvShape> dense_shape(const LowerContext& context) {
   ConvShape shape = conv_shape(window, input, weight, groups);
   shape.has_residual = fusion.has_residual;
   shape.prologue = fusion.prologue;
+  shape.workers = context.workers;
   shape.allow_winograd = context.passes.allow(MachinePass::kWinograd);
   return shape;
 }

@@ -11,8 +11,9 @@ namespace {
 
 /// `pack_into(const GemmKernel&, float*)` is called only where no plan has packed the weights yet.
 template <typename PackInto>
-Step gemm_step(LowerContext& context, const GemmShape& shape, const Activation& activation,
+Step gemm_step(LowerContext& context, GemmShape shape, const Activation& activation,
                const PackInto& pack_into) {
+  shape.workers = context.workers;
   const auto selection = select_gemm(shape, context.isa);
   const auto& kernel = *selection.kernel;
   auto packed = cached_floats(context, kernel.name, kernel.packed_floats(shape),

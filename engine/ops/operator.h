@@ -97,6 +97,7 @@ struct LowerContext {
   WeightCache& weights;
   Isa isa = Isa::kGeneric;  ///< the most that a kernel may use
   MachinePasses passes;
+  std::int64_t workers = 1;  ///< who will share the tasks of a step; no result depends on it
   /// All known inputs are constants of the graph. False: some follow from this plan's extents, and
   /// what is made of them is this plan's alone.
   bool has_shared_constants = true;

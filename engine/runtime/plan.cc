@@ -57,11 +57,11 @@ Plan::Plan(PlanParts parts) : parts_(std::move(parts)) {
 }
 
 Result<std::unique_ptr<Plan>> Plan::build(const Graph& graph, std::span<const Shape> input_shapes,
-                                          WeightCache& weights, Isa isa, MachinePasses passes) {
+                                          WeightCache& weights, const PlanOptions& options) {
   // What inference evaluates must have the bits that a run would give it.
   const FlushDenormals flush;
   try {
-    LODE_TRY(PlanParts parts, make_plan(graph, input_shapes, weights, isa, passes));
+    LODE_TRY(PlanParts parts, make_plan(graph, input_shapes, weights, options));
     return std::unique_ptr<Plan>(new Plan(std::move(parts)));
   } catch (const NoMemoryForFloats& error) {
     return runtime_error("not enough memory: packed weights need {} bytes", error.bytes());

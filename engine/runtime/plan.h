@@ -64,14 +64,21 @@ struct PlanParts {
   std::shared_ptr<std::optional<Error>> failure = std::make_shared<std::optional<Error>>();
 };
 
+/// What a plan is made for.
+struct PlanOptions {
+  Isa isa = Isa::kGeneric;  ///< the most that a kernel may use
+  MachinePasses passes;
+  std::int64_t workers = 1;  ///< who will run the steps; no result depends on it
+};
+
 /// A plan that can run: the parts with their pointers bound to an arena.
 class Plan {
  public:
   /// `graph` and `weights` must outlive the plan.
   [[nodiscard]] static Result<std::unique_ptr<Plan>> build(const Graph& graph,
                                                            std::span<const Shape> input_shapes,
-                                                           WeightCache& weights, Isa isa,
-                                                           MachinePasses passes = {});
+                                                           WeightCache& weights,
+                                                           const PlanOptions& options);
   Plan(const Plan&) = delete;
   Plan& operator=(const Plan&) = delete;
 

@@ -47,11 +47,12 @@ struct Copies {
 
 class Planner {
  public:
-  Planner(const Graph& graph, WeightCache& weights, Isa isa, MachinePasses passes)
+  Planner(const Graph& graph, WeightCache& weights, const PlanOptions& options)
       : graph_(graph),
         weights_(weights),
-        isa_(isa),
-        passes_(passes),
+        isa_(options.isa),
+        passes_(options.passes),
+        workers_(options.workers),
         copies_(graph.value_capacity()) {}
 
   Result<PlanParts> make(std::span<const Shape> input_shapes);
@@ -100,6 +101,7 @@ class Planner {
   WeightCache& weights_;
   Isa isa_;
   MachinePasses passes_;
+  std::int64_t workers_;
   std::vector<Copies> copies_;
   SlotChoice choice_;
   std::vector<BufferId> slot_buffers_;  ///< by the value of the concatenation that owns it
@@ -234,7 +236,8 @@ PlacementSupport Planner::support_of(const Node& node, const OperatorDef& defini
                                 .output_places = {},
                                 .weights = weights_,
                                 .isa = isa_,
-                                .passes = passes_});
+                                .passes = passes_,
+                                .workers = workers_});
 }
 
 Planner::NodePlaces Planner::dense_places(const Node& node, Layout wanted) const {
@@ -412,6 +415,7 @@ Status Planner::add_node(const Node& node) {
                          .weights = weights_,
                          .isa = isa_,
                          .passes = passes_,
+                         .workers = workers_,
                          .has_shared_constants = has_shared_constants(node)};
     LODE_TRY(step, definition->lower(context));
   }
@@ -493,8 +497,8 @@ Result<PlanParts> Planner::make(std::span<const Shape> input_shapes) {
 }  // namespace
 
 Result<PlanParts> make_plan(const Graph& graph, std::span<const Shape> input_shapes,
-                            WeightCache& weights, Isa isa, MachinePasses passes) {
-  return Planner(graph, weights, isa, passes).make(input_shapes);
+                            WeightCache& weights, const PlanOptions& options) {
+  return Planner(graph, weights, options).make(input_shapes);
 }
 
 }  // namespace lode::engine

@@ -8,6 +8,6 @@ namespace lode::engine {
 /// Everything of a plan but its pointers. Of a graph whose shapes depend on the data, only
 /// `inferred` and `input_shapes` are filled.
 [[nodiscard]] Result<PlanParts> make_plan(const Graph& graph, std::span<const Shape> input_shapes,
-                                          WeightCache& weights, Isa isa, MachinePasses passes = {});
+                                          WeightCache& weights, const PlanOptions& options);
 
 }  // namespace lode::engine

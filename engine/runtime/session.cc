@@ -6,6 +6,7 @@
 #include <functional>
 #include <new>
 
+#include "base/aligned_memory.h"
 #include "engine/runtime/model_impl.h"
 #include "engine/runtime/plan.h"
 #include "engine/runtime/reference_executor.h"
@@ -26,8 +27,7 @@ class ArenaMemory {
     if (bytes <= size_) return true;
     data_.reset();
     size_ = 0;
-    auto* fresh = static_cast<std::byte*>(
-        ::operator new (bytes, std::align_val_t{kArenaAlignment}, std::nothrow));
+    std::byte* fresh = allocate_aligned(bytes);
     if (fresh == nullptr) return false;
     data_.reset(fresh);
     size_ = bytes;
@@ -36,12 +36,7 @@ class ArenaMemory {
   }
 
  private:
-  struct Free {
-    void operator()(std::byte* pointer) const {
-      ::operator delete (pointer, std::align_val_t{kArenaAlignment});
-    }
-  };
-  std::unique_ptr<std::byte, Free> data_;
+  std::unique_ptr<std::byte, FreeAligned> data_;
   std::size_t size_ = 0;
 };
 
@@ -205,7 +200,10 @@ Result<Plan*> Session::Impl::plan_for(std::span<const Shape> shapes) {
   });
   if (known != nullptr) return known;
   const Model::Impl& held = *model->impl_;
-  LODE_TRY(auto plan, Plan::build(held.graph, shapes, held.weights, held.isa, held.machine_passes));
+  LODE_TRY(
+      auto plan,
+      Plan::build(held.graph, shapes, held.weights,
+                  {.isa = held.isa, .passes = held.machine_passes, .workers = pool->threads()}));
   LODE_CHECK_OK(check_results(*plan));
   if (plans.size() == kPlansMax) drop_oldest();
   plans.push_back({std::move(plan), ++uses});

@@ -53,6 +53,8 @@ struct ConvShape {
   bool allow_winograd = true;
   /// Winograd's F(m x m, 3 x 3) with this m whatever it costs; 0: with the best m, where it pays.
   std::int64_t winograd_outputs = 0;
+  /// Who will share the tasks; 0: not known. Shapes the cut, never the result.
+  std::int64_t workers = 0;
 
   /// Products summed up in one output element.
   [[nodiscard, gnu::always_inline]] std::int64_t depth() const {

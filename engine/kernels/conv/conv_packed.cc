@@ -23,7 +23,6 @@ constexpr std::int64_t kBlockFloats = 1 << 16;
 constexpr std::int64_t kMaxBlockRows = 192;
 /// Multiply-adds of a task at least: large enough to hide the hand-out.
 constexpr std::int64_t kTaskWork = 1 << 19;
-constexpr std::int64_t kMaxTasks = 64;
 
 struct Cut {
   std::int64_t rows;       ///< output pixels of all images
@@ -47,7 +46,7 @@ Cut cut_of(const TileSet& tiles, const ConvShape& shape) {
   cut.panels = panels.count() * shape.groups;
   const std::int64_t tile_rows = tiles.tile_rows[panels.vectors(0) - 1];
   const std::int64_t work = cut.rows * shape.out_c * shape.depth();
-  const std::int64_t wanted = std::clamp<std::int64_t>(work / kTaskWork, 1, kMaxTasks);
+  const std::int64_t wanted = wanted_tasks(shape.workers, kTasksPerWorker, work / kTaskWork);
   const std::int64_t weights = shape.out_c * shape.depth();
   // A prologue is repeated for each group of panels: it counts like reading the input once more.
   const std::int64_t input = shape.batch * shape.in_h * shape.in_w * shape.in_c *
@@ -57,7 +56,8 @@ Cut cut_of(const TileSet& tiles, const ConvShape& shape) {
     const std::int64_t asked = ceil_divide(wanted, columns);
     const std::int64_t task_rows = rows_of_task(cut.rows, asked, tile_rows);
     const std::int64_t row_tasks = std::max<std::int64_t>(1, cut.rows / task_rows);
-    if (row_tasks * columns < std::min<std::int64_t>(wanted, 6) && columns < cut.panels) continue;
+    // Rows come in whole tiles: a few tasks fewer will do, but not fewer than the workers.
+    if (row_tasks * columns < ceil_divide(wanted, 2) && columns < cut.panels) continue;
     const std::int64_t reads = row_tasks * weights + columns * input;
     if (least < 0 || reads < least) {
       least = reads;

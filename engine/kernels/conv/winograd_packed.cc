@@ -31,12 +31,13 @@ struct Winograd {
 constexpr std::int64_t kBlockFloats = 1 << 17;
 /// Weights that do.
 constexpr std::int64_t kCachedWeights = 1 << 17;
-constexpr std::int64_t kMinBlockTiles = 16;
+constexpr std::int64_t kMinBlockTiles = 12;
 /// Larger weights are read anew for each block, so that blocks are larger.
 constexpr std::int64_t kMaxBlockTiles = 96;
-/// Multiply-adds of a task at least.
+/// Multiply-adds of a task at least: each reads its weights and transforms its inputs.
 constexpr std::int64_t kTaskWork = 1 << 20;
-constexpr std::int64_t kMaxTasks = 64;
+/// Transforming one input at one frequency, in reads of a weight.
+constexpr std::int64_t kTransformReads = 2;
 
 struct Cut {
   std::int64_t tiles_h;  ///< of an image
@@ -54,20 +55,32 @@ Cut cut_of(const Winograd& w, const ConvShape& shape) {
   cut.tiles_w = ceil_divide(shape.out_w, w.outputs);
   cut.tiles = shape.batch * cut.tiles_h * cut.tiles_w;
   cut.panels = PanelCut(w.tiles, shape.out_c).count();
-  const std::int64_t work = cut.tiles * w.frequencies() * shape.in_c * shape.out_c;
-  const std::int64_t wanted = std::clamp<std::int64_t>(work / kTaskWork, 1, kMaxTasks);
-  const bool cached = w.frequencies() * shape.in_c * shape.out_c <= kCachedWeights;
+  const std::int64_t weights = w.frequencies() * shape.in_c * shape.out_c;
+  const bool is_cached = weights <= kCachedWeights;
+  // More tasks than workers even out what disturbs one of them, but read large weights again.
+  const std::int64_t wanted =
+      wanted_tasks(shape.workers, is_cached ? kTasksPerWorker : 1, cut.tiles * weights / kTaskWork);
   const std::int64_t room = kBlockFloats / (w.frequencies() * (shape.in_c + shape.out_c));
   const std::int64_t most =
-      cached ? std::clamp(room, kMinBlockTiles, kMaxBlockTiles) : kMaxBlockTiles;
-  const std::int64_t blocks =
-      std::max<std::int64_t>(1, ceil_divide(cut.tiles, std::max<std::int64_t>(most, 1)));
-  cut.block_tiles = std::max<std::int64_t>(1, ceil_divide(cut.tiles, blocks));
-  cut.blocks = ceil_divide(cut.tiles, cut.block_tiles);
-  // Inputs are transformed anew for each group of panels: few groups, of at least two panels.
-  const std::int64_t fewest = std::min<std::int64_t>(wanted, 8);
-  cut.panel_tasks = std::clamp<std::int64_t>(
-      ceil_divide(fewest, std::max<std::int64_t>(1, cut.blocks)), 1, ceil_divide(cut.panels, 2));
+      weights <= kCachedWeights ? std::clamp(room, kMinBlockTiles, kMaxBlockTiles) : kMaxBlockTiles;
+  const std::int64_t fewest_blocks = ceil_divide(cut.tiles, most);
+  // Blocks read the weights anew, groups of panels transform the inputs anew: the cheapest mix that
+  // gives enough tasks.
+  std::int64_t least = -1;
+  for (std::int64_t groups = 1; groups <= cut.panels; ++groups) {
+    const std::int64_t asked = std::max(fewest_blocks, ceil_divide(wanted, groups));
+    const std::int64_t block_tiles =
+        std::max<std::int64_t>(std::min(kMinBlockTiles, cut.tiles), ceil_divide(cut.tiles, asked));
+    const std::int64_t blocks = ceil_divide(cut.tiles, block_tiles);
+    if (blocks * groups < wanted && groups < cut.panels) continue;
+    const std::int64_t reads =
+        blocks * weights + groups * kTransformReads * cut.tiles * w.frequencies() * shape.in_c;
+    if (least >= 0 && reads >= least) continue;
+    least = reads;
+    cut.block_tiles = block_tiles;
+    cut.blocks = blocks;
+    cut.panel_tasks = groups;
+  }
   return cut;
 }
 
@@ -210,6 +223,11 @@ void multiply(const Task& task) {
       product.columns = product.vectors * task.winograd.tiles.lanes;
       product.weights = weights + f * task.packed.frequency +
                         panel_offset(task.panels, task.winograd.tiles, task.shape.in_c, panel, 0);
+      product.ahead = panel + 1 < task.end_panel
+                          ? nullptr
+                          : weights + (f + 1) * task.packed.frequency +
+                                panel_offset(task.panels, task.winograd.tiles, task.shape.in_c,
+                                             task.first_panel, 0);
       product.y = task.sums() + f * task.scratch.sums_pitch +
                   (task.panels.first_column(panel) - first_column);
       task.winograd.tiles.run_panel(product);

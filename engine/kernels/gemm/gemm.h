@@ -15,6 +15,8 @@ struct GemmShape {
   std::int64_t k = 0;
   /// Weights are rounded to IEEE half and stay so in memory where the kernel can; sums are float.
   bool half_weights = false;
+  /// Who will share the tasks; 0: not known. Shapes the cut, never the result.
+  std::int64_t workers = 0;
 };
 
 /// Weight (i, j) of w[k,n] is data[i * k_stride + j * n_stride].

@@ -21,7 +21,6 @@ constexpr std::int64_t kTaskWeights = 1 << 15;
 
 struct Cut {
   std::int64_t row_blocks;
-  std::int64_t panels_per_group;
   std::int64_t groups;
 };
 
@@ -29,11 +28,8 @@ Cut cut_of(const TileSet& tiles, const GemmShape& shape) {
   const PanelCut panels(tiles, shape.n);
   Cut cut{};
   cut.row_blocks = ceil_divide(shape.m, kRowBlock);
-  const std::int64_t panel_weights =
-      std::max<std::int64_t>(1, shape.k * tiles.max_vectors * tiles.lanes);
-  cut.panels_per_group =
-      std::clamp<std::int64_t>(ceil_divide(kTaskWeights, panel_weights), 1, panels.count());
-  cut.groups = ceil_divide(panels.count(), cut.panels_per_group);
+  const std::int64_t most = std::min(panels.count(), ceil_divide(shape.k * shape.n, kTaskWeights));
+  cut.groups = wanted_tasks(shape.workers, kTasksPerWorker, most);
   return cut;
 }
 
@@ -75,8 +71,9 @@ void run(const GemmShape& shape, const GemmArguments& arguments, std::int64_t ta
   const PanelCut panels(kTiles, shape.n);
   const Cut cut = cut_of(kTiles, shape);
   const std::int64_t first_row = task % cut.row_blocks * kRowBlock;
-  const std::int64_t first_panel = task / cut.row_blocks * cut.panels_per_group;
-  const std::int64_t end_panel = std::min(panels.count(), first_panel + cut.panels_per_group);
+  const std::int64_t group = task / cut.row_blocks;
+  const std::int64_t first_panel = panels.count() * group / cut.groups;
+  const std::int64_t end_panel = panels.count() * (group + 1) / cut.groups;
   std::array<const float*, kRowBlock> rows{};
   PanelRun product;
   product.row_count = std::min(kRowBlock, shape.m - first_row);

@@ -19,6 +19,9 @@ namespace lode::engine {
 /// have neither residual nor activation.
 struct PanelRun {
   const float* weights = nullptr;  ///< [segments * depth][vectors * lanes], 64-byte aligned
+  /// Weights of the next run, which this one fetches ahead; null: those behind `weights`. Never
+  /// read, only hinted at.
+  const float* ahead = nullptr;
   std::int64_t vectors = 0;
   std::int64_t columns = 0;  ///< valid ones, at most vectors * lanes
   const float* const* rows = nullptr;

@@ -177,7 +177,8 @@ template <typename V, int kRows, int kVectors>
 [[gnu::always_inline]] inline void run_rows(const PanelRun& run) {
   const std::int64_t steps = run.segments * run.depth;
   const std::int64_t part = steps / kStepsAhead * 2 * kLineFloats;
-  const float* ahead = run.weights + steps * kVectors * V::kLanes;
+  const float* ahead =
+      run.ahead != nullptr ? run.ahead : run.weights + steps * kVectors * V::kLanes;
   const float* const end = ahead + steps * kVectors * V::kLanes;
   std::int64_t row = 0;
   for (; row + kRows <= run.row_count; row += kRows) {

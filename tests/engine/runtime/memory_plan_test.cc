@@ -73,7 +73,7 @@ TEST(MemoryPlan, ANetworksValuesAreAllPlacedAndShareTheArena) {
   MachinePasses passes;
   passes.disable(MachinePass::kConcatInPlace);
   passes.disable(MachinePass::kReuseInputs);
-  const auto parts = make_plan(graph, shapes, weights, Isa::kGeneric, passes);
+  const auto parts = make_plan(graph, shapes, weights, {.passes = passes});
   ASSERT_TRUE(parts.ok()) << parts.error().message;
   EXPECT_TRUE(is_sound(parts->memory, parts->lifetimes));
   std::size_t sum = 0;

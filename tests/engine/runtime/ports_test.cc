@@ -172,7 +172,7 @@ class FullCache final : public WeightCache {
 TEST(Memory, WeightsThatDoNotFitAreAnError) {
   FullCache cache;
   const Graph net = make_test_net();
-  const auto plan = Plan::build(net, std::vector<Shape>{{1, 3, 14, 14}}, cache, Isa::kGeneric);
+  const auto plan = Plan::build(net, std::vector<Shape>{{1, 3, 14, 14}}, cache, PlanOptions{});
   ASSERT_FALSE(plan.ok());
   EXPECT_EQ(plan.error().kind, ErrorKind::kRuntime);
   EXPECT_THAT(plan.error().message, HasSubstr("123456 bytes"));
