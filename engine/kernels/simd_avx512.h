@@ -6,8 +6,10 @@
 
 // GCC 12 takes the deliberately undefined operand of its own intrinsics for a mistake.
 #pragma GCC diagnostic push
+#if !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
 #pragma GCC diagnostic pop
 
@@ -111,6 +113,13 @@ struct F32x16 {
 /// a * 2^n for an integer n in [-151, 129], gradually below the normal range.
 [[nodiscard, gnu::always_inline]] inline F32x16 scale_by_power_of_two(F32x16 a, F32x16 n) {
   return {_mm512_scalef_ps(a.lanes, n.lanes)};
+}
+/// Lanes 0 to 7 of a, lanes 8 to 15 of b.
+[[nodiscard, gnu::always_inline]] inline F32x16 join_halves(F32x16 a, F32x16 b) {
+  return {_mm512_mask_mov_ps(a.lanes, 0xFF00, b.lanes)};
+}
+[[nodiscard, gnu::always_inline]] inline F32x16 swap_halves(F32x16 a) {
+  return {_mm512_shuffle_f32x4(a.lanes, a.lanes, 0x4E)};
 }
 [[nodiscard, gnu::always_inline]] inline float sum_of_lanes(F32x16 a) {
   // By halves, in an order of its own choosing that never changes.

@@ -169,16 +169,26 @@ void apply_prologue(const Task& task, std::int64_t first, std::int64_t count) {
   const ConvShape& shape = task.shape;
   const float** pointers = task.pointers();
   auto* to = reinterpret_cast<float*>(task.arguments.scratch + task.scratch.rows_at);
-  const bool per_image = shape.prologue == ConvPrologue::kScale;
-  for (std::int64_t row = 0; row < count; ++row, to += shape.in_c) {
+  if (shape.prologue == ConvPrologue::kAffineRelu) {
+    task.tiles.scale_rows({.rows = pointers,
+                           .row_count = count,
+                           .depth = shape.in_c,
+                           .scale = task.arguments.prologue_scale,
+                           .shift = task.arguments.prologue_shift,
+                           .y = to});
+    return;
+  }
+  for (std::int64_t row = 0; row < count;) {
     const std::int64_t image = (first + row) / shape.out_pixels();
-    task.tiles.scale_row(
-        {.x = pointers[row],
-         .scale = task.arguments.prologue_scale + (per_image ? image * shape.in_c : 0),
-         .shift = per_image ? nullptr : task.arguments.prologue_shift,
-         .count = shape.in_c,
-         .y = to});
-    pointers[row] = to;
+    const std::int64_t rows =
+        std::min(count - row, (image + 1) * shape.out_pixels() - (first + row));
+    task.tiles.scale_rows({.rows = pointers + row,
+                           .row_count = rows,
+                           .depth = shape.in_c,
+                           .scale = task.arguments.prologue_scale + image * shape.in_c,
+                           .shift = nullptr,
+                           .y = to + row * shape.in_c});
+    row += rows;
   }
 }
 

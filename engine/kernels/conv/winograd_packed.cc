@@ -220,7 +220,7 @@ void multiply(const Task& task) {
     product.first = f * task.scratch.in_pitch;
     for (std::int64_t panel = task.first_panel; panel < task.end_panel; ++panel) {
       product.vectors = task.panels.vectors(panel);
-      product.columns = product.vectors * task.winograd.tiles.lanes;
+      product.columns = task.panels.columns(panel);
       product.weights = weights + f * task.packed.frequency +
                         panel_offset(task.panels, task.winograd.tiles, task.shape.in_c, panel, 0);
       product.ahead = panel + 1 < task.end_panel
@@ -364,12 +364,11 @@ void pack(const ConvShape& shape, const ConvWeights& weights, float* to) {
     for (std::int64_t c = 0; c < shape.in_c; ++c) {
       float* row =
           to + packed.weights_at + panel_offset(panels, kWinograd.tiles, shape.in_c, panel, c);
-      for (std::int64_t f = 0; f < kWinograd.frequencies(); ++f) {
-        std::fill_n(row + f * packed.frequency + panels.columns(panel),
-                    width - panels.columns(panel), 0.0F);
-      }
       transform_kernels(kWinograd, shape, weights.oihw, c, panels.first_column(panel),
                         panels.columns(panel), row, packed.frequency);
+      for (std::int64_t f = 0; f < kWinograd.frequencies(); ++f) {
+        pad_panel_row(kWinograd.tiles, panels.columns(panel), width, row + f * packed.frequency);
+      }
     }
   }
 }
@@ -389,11 +388,15 @@ std::string_view refuse_form(const ConvShape& shape) {
 
 /// A transform's work for one channel of one frequency, by m / 2.
 constexpr std::array<std::int64_t, 4> kTransformWork = {0, 4, 9, 13};
-/// Reading a weight from memory, where the second-level cache does not keep it.
+/// Reading a weight that the second-level cache does not keep: from a larger cache, where those of
+/// a small layer may still be, and from memory.
+constexpr std::int64_t kNearReadWork = 3;
 constexpr std::int64_t kReadWork = 10;
+constexpr std::int64_t kNearWeights = 3 << 18;
 
 std::int64_t read_cost(std::int64_t weights) {
-  return weights > kCachedWeights ? weights * kReadWork : 0;
+  if (weights <= 2 * kCachedWeights) return 0;
+  return weights * (weights <= kNearWeights ? kNearReadWork : kReadWork);
 }
 
 std::int64_t direct_cost(const ConvShape& shape) {

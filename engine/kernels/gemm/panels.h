@@ -46,6 +46,20 @@ class PanelCut {
   std::int64_t count_;
 };
 
+/// Fills what lies behind the `columns` that are there in a row of a panel (weights or bias):
+/// zeros, or, where the last vector is at most half full, its lower half once more
+/// (TileSet::pairs_halves).
+template <typename Element>
+void pad_panel_row(const TileSet& tiles, std::int64_t columns, std::int64_t width, Element* row) {
+  const std::int64_t half = tiles.lanes / 2;
+  const bool repeats = tiles.pairs_halves && columns <= width - half;
+  for (std::int64_t column = columns; column < width; ++column) row[column] = Element{};
+  if (!repeats) return;
+  for (std::int64_t column = width - half; column < width; ++column) {
+    row[column] = row[column - half];
+  }
+}
+
 /// A matrix of weights with k = taps * depth rows and n columns: element (tap, c, column) is
 /// data[tap * tap_stride + c * depth_stride + column * n_stride].
 struct PanelWeights {

@@ -57,24 +57,29 @@ struct StemRun {
   Activation activation;
 };
 
-/// y = x * scale, or max(0, x * scale + shift) where there is a shift.
-struct ScaleRow {
-  const float* x = nullptr;
+/// y = x * scale, or max(0, x * scale + shift) where there is a shift, for rows of `depth` floats.
+/// Row i goes to y + i * depth, and rows[i] is then that place.
+struct ScaleRows {
+  const float** rows = nullptr;
+  std::int64_t row_count = 0;
+  std::int64_t depth = 0;
   const float* scale = nullptr;
   const float* shift = nullptr;
-  std::int64_t count = 0;
   float* y = nullptr;
 };
 
 struct TileSet {
   std::int64_t lanes = 0;        ///< floats of a vector
   std::int64_t max_vectors = 0;  ///< of a panel
+  /// Where at most half of a panel's last vector is there, two rows share it: that half of the
+  /// weights is packed twice.
+  bool pairs_halves = false;
   /// Rows of the register tile for a panel of 1, 2, ... max_vectors vectors; row counts that are
   /// multiples of it leave no tail.
   std::int64_t tile_rows[4] = {};
   void (*run_panel)(const PanelRun&) = nullptr;
   void (*run_stem)(const StemRun&) = nullptr;
-  void (*scale_row)(const ScaleRow&) = nullptr;
+  void (*scale_rows)(const ScaleRows&) = nullptr;
   /// Widens `count` halves (IEEE binary16) to floats.
   void (*widen)(const std::uint16_t* from, std::int64_t count, float* to) = nullptr;
 };

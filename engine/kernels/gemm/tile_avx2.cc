@@ -45,7 +45,7 @@ const TileSet avx2_tiles = {.lanes = 8,
                             .tile_rows = {6, 6, 4},
                             .run_panel = run_panel,
                             .run_stem = run_stem,
-                            .scale_row = scale_row<F32x8>,
+                            .scale_rows = scale_rows<F32x8>,
                             .widen = widen};
 
 }  // namespace lode::engine

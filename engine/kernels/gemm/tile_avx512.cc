@@ -8,15 +8,16 @@ namespace lode::engine {
 namespace {
 
 void run_panel(const PanelRun& run) {
+  const bool has_half_tail = run.columns <= run.vectors * 16 - 8;
   switch (run.vectors) {
     case 1:
-      return run_rows<F32x16, 8, 1>(run);
+      return has_half_tail ? run_rows<F32x16, 8, 1, true>(run) : run_rows<F32x16, 8, 1>(run);
     case 2:
-      return run_rows<F32x16, 8, 2>(run);
+      return has_half_tail ? run_rows<F32x16, 8, 2, true>(run) : run_rows<F32x16, 8, 2>(run);
     case 3:
-      return run_rows<F32x16, 8, 3>(run);
+      return has_half_tail ? run_rows<F32x16, 8, 3, true>(run) : run_rows<F32x16, 8, 3>(run);
     default:
-      return run_rows<F32x16, 6, 4>(run);
+      return has_half_tail ? run_rows<F32x16, 6, 4, true>(run) : run_rows<F32x16, 6, 4>(run);
   }
 }
 
@@ -46,10 +47,11 @@ void widen(const std::uint16_t* from, std::int64_t count, float* to) {
 
 const TileSet avx512_tiles = {.lanes = 16,
                               .max_vectors = 4,
+                              .pairs_halves = true,
                               .tile_rows = {8, 8, 8, 6},
                               .run_panel = run_panel,
                               .run_stem = run_stem,
-                              .scale_row = scale_row<F32x16>,
+                              .scale_rows = scale_rows<F32x16>,
                               .widen = widen};
 
 }  // namespace lode::engine

@@ -30,15 +30,37 @@ template <typename V, int kRows, int kVectors>
   }
 }
 
+/// The same where only half of the last vector is there, which the panel then holds twice: the rows
+/// 2i and 2i + 1 share pairs[i].
+template <typename V, int kRows, int kVectors>
+[[gnu::always_inline]] inline void multiply_step(const float* w, const float* const (&x)[kRows],
+                                                 std::int64_t k, V (&sums)[kRows][kVectors],
+                                                 V (&pairs)[kRows / 2]) {
+  V weights[kVectors];
+#pragma GCC unroll 4
+  for (int j = 0; j < kVectors; ++j) weights[j] = V::load(w + j * V::kLanes);
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; i += 2) {
+    const V even = V::broadcast(x[i][k]);
+    const V odd = V::broadcast(x[i + 1][k]);
+#pragma GCC unroll 4
+    for (int j = 0; j + 1 < kVectors; ++j) {
+      sums[i][j] = multiply_add(even, weights[j], sums[i][j]);
+      sums[i + 1][j] = multiply_add(odd, weights[j], sums[i + 1][j]);
+    }
+    pairs[i / 2] = multiply_add(join_halves(even, odd), weights[kVectors - 1], pairs[i / 2]);
+  }
+}
+
 constexpr std::int64_t kStepsAhead = 4;
 constexpr std::int64_t kLineFloats = 16;
 
-/// Sums of kRows x kVectors over the slice. Rows' pointers are loaded once a segment. `ahead` is
-/// what will be read next, two lines of it for every four steps.
-template <typename V, int kRows, int kVectors>
-[[gnu::always_inline]] inline void sum_up(const PanelRun& run, std::int64_t row, const float* ahead,
-                                          V (&sums)[kRows][kVectors]) {
-  constexpr std::int64_t kWidth = kVectors * V::kLanes;
+/// Calls step(w, x, k) for each element of the slice; x are the rows' pointers, loaded once a
+/// segment. `ahead` is what will be read next, two lines of it for every four steps.
+template <int kRows, typename Step>
+[[gnu::always_inline]] inline void for_each_step(const PanelRun& run, std::int64_t row,
+                                                 std::int64_t width, const float* ahead,
+                                                 const Step& step) {
   const float* w = run.weights;
   for (std::int64_t segment = 0; segment < run.segments; ++segment) {
     const float* x[kRows];
@@ -51,11 +73,40 @@ template <typename V, int kRows, int kVectors>
       __builtin_prefetch(ahead + kLineFloats, 0, 2);
       ahead += 2 * kLineFloats;
 #pragma GCC unroll 4
-      for (std::int64_t step = 0; step < kStepsAhead; ++step, w += kWidth) {
-        multiply_step<V, kRows, kVectors>(w, x, k + step, sums);
-      }
+      for (std::int64_t i = 0; i < kStepsAhead; ++i, w += width) step(w, x, k + i);
     }
-    for (; k < run.depth; ++k, w += kWidth) multiply_step<V, kRows, kVectors>(w, x, k, sums);
+    for (; k < run.depth; ++k, w += width) step(w, x, k);
+  }
+}
+
+/// Sums of kRows x kVectors over the slice.
+template <typename V, int kRows, int kVectors>
+[[gnu::always_inline]] inline void sum_up(const PanelRun& run, std::int64_t row, const float* ahead,
+                                          V (&sums)[kRows][kVectors]) {
+  for_each_step<kRows>(
+      run, row, kVectors * V::kLanes, ahead,
+      [&](const float* w, const float* const(&x)[kRows], std::int64_t k)
+          __attribute__((always_inline)) { multiply_step<V, kRows, kVectors>(w, x, k, sums); });
+}
+
+/// The same where two rows share the last vector.
+template <typename V, int kRows, int kVectors>
+[[gnu::always_inline]] inline void sum_up_paired(const PanelRun& run, std::int64_t row,
+                                                 const float* ahead, V (&sums)[kRows][kVectors]) {
+  constexpr int kLast = kVectors - 1;
+  V pairs[kRows / 2];
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; i += 2) {
+    pairs[i / 2] = join_halves(sums[i][kLast], swap_halves(sums[i + 1][kLast]));
+  }
+  for_each_step<kRows>(
+      run, row, kVectors * V::kLanes, ahead,
+      [&](const float* w, const float* const(&x)[kRows], std::int64_t k) __attribute__((
+          always_inline)) { multiply_step<V, kRows, kVectors>(w, x, k, sums, pairs); });
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; i += 2) {
+    sums[i][kLast] = pairs[i / 2];
+    sums[i + 1][kLast] = swap_halves(pairs[i / 2]);
   }
 }
 
@@ -135,7 +186,7 @@ template <typename V, int kRows, int kVectors>
   }
 }
 
-template <typename V, int kRows, int kVectors>
+template <typename V, int kRows, int kVectors, bool kPaired>
 [[gnu::noinline]] void run_tile(const PanelRun& run, std::int64_t row, const float* ahead) {
   const Epilogue to{
       .residual = run.residual == nullptr ? nullptr : run.residual + row * run.residual_stride,
@@ -157,7 +208,11 @@ template <typename V, int kRows, int kVectors>
       sums[i][kVectors - 1] = V::load(y + kLast, tail);
     }
   }
-  sum_up<V, kRows, kVectors>(run, row, ahead, sums);
+  if constexpr (kPaired) {
+    sum_up_paired<V, kRows, kVectors>(run, row, ahead, sums);
+  } else {
+    sum_up<V, kRows, kVectors>(run, row, ahead, sums);
+  }
   finish<V, kRows, kVectors>(to, run.activation, sums);
 }
 
@@ -166,14 +221,16 @@ template <typename V, int kRows, int kVectors>
 [[gnu::always_inline]] inline void run_tail(const PanelRun& run, std::int64_t row,
                                             const float* ahead) {
   if constexpr (kRows > 0) {
-    if (run.row_count - row == kRows) return run_tile<V, kRows, kVectors>(run, row, ahead);
+    if (run.row_count - row == kRows) {
+      return run_tile<V, kRows, kVectors, false>(run, row, ahead);
+    }
     run_tail<V, kRows - 1, kVectors>(run, row, ahead);
   }
 }
 
 /// Panels and slices follow one another in memory in the order in which they are used: while one
 /// is worked on, each tile brings a part of the next into the second-level cache.
-template <typename V, int kRows, int kVectors>
+template <typename V, int kRows, int kVectors, bool kPaired = false>
 [[gnu::always_inline]] inline void run_rows(const PanelRun& run) {
   const std::int64_t steps = run.segments * run.depth;
   const std::int64_t part = steps / kStepsAhead * 2 * kLineFloats;
@@ -182,7 +239,7 @@ template <typename V, int kRows, int kVectors>
   const float* const end = ahead + steps * kVectors * V::kLanes;
   std::int64_t row = 0;
   for (; row + kRows <= run.row_count; row += kRows) {
-    run_tile<V, kRows, kVectors>(run, row, ahead);
+    run_tile<V, kRows, kVectors, kPaired>(run, row, ahead);
     if (ahead + part < end) ahead += part;
   }
   run_tail<V, kRows - 1, kVectors>(run, row, ahead);
@@ -238,16 +295,25 @@ template <typename V, int kRows, int kVectors>
 }
 
 template <typename V>
-void scale_row(const ScaleRow& run) {
-  for (std::int64_t i = 0; i < run.count; i += V::kLanes) {
-    const std::int64_t left = run.count - i;
-    const typename V::Mask valid = V::first(left < V::kLanes ? left : V::kLanes);
-    const V x = V::load(run.x + i, valid);
-    const V scale = V::load(run.scale + i, valid);
-    const V y = run.shift == nullptr
-                    ? multiply(x, scale)
-                    : at_least(multiply_add(x, scale, V::load(run.shift + i, valid)), V::zero());
-    y.store(run.y + i, valid);
+[[gnu::always_inline]] inline V scaled(const ScaleRows& run, const float* x, std::int64_t i,
+                                       const typename V::Mask& valid) {
+  const V value = V::load(x + i, valid);
+  const V scale = V::load(run.scale + i, valid);
+  if (run.shift == nullptr) return multiply(value, scale);
+  return at_least(multiply_add(value, scale, V::load(run.shift + i, valid)), V::zero());
+}
+
+template <typename V>
+void scale_rows(const ScaleRows& run) {
+  const std::int64_t whole = run.depth / V::kLanes * V::kLanes;
+  const typename V::Mask all = V::first(V::kLanes);
+  const typename V::Mask tail = V::first(run.depth - whole);
+  float* y = run.y;
+  for (std::int64_t row = 0; row < run.row_count; ++row, y += run.depth) {
+    const float* x = run.rows[row];
+    for (std::int64_t i = 0; i < whole; i += V::kLanes) scaled<V>(run, x, i, all).store(y + i, all);
+    if (whole < run.depth) scaled<V>(run, x, whole, tail).store(y + whole, tail);
+    run.rows[row] = y;
   }
 }
 

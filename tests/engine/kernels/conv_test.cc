@@ -451,7 +451,8 @@ TEST(Conv, WinogradIsChosenWhereItPaysWhateverTheBatch) {
   const auto chosen = [](ConvShape shape) {
     return std::string(select_conv(shape, Isa::kAvx512).kernel->name);
   };
-  EXPECT_EQ(chosen(square(56, 64, 64, 3, 1, 1)), "avx512_f32_conv_winograd4");
+  EXPECT_EQ(chosen(square(28, 128, 128, 3, 1, 1)), "avx512_f32_conv_winograd4");
+  EXPECT_EQ(chosen(square(56, 64, 64, 3, 1, 1)), "avx512_f32_conv_winograd6");
   EXPECT_EQ(chosen(square(7, 512, 512, 3, 1, 1)), "avx512_f32_conv_winograd2");
   EXPECT_EQ(chosen(square(56, 64, 64, 3, 2, 1)), "avx512_f32_conv");
   EXPECT_EQ(chosen(square(56, 64, 64, 1, 1, 0)), "avx512_f32_conv");
