@@ -28,8 +28,7 @@ constexpr std::array kActivations = {
     ActivationRule{"Sigmoid", {ActivationKind::kSigmoid, 0.0F, 0.0F}, "", ""},
     ActivationRule{"HardSigmoid", {ActivationKind::kHardSigmoid, 0.2F, 0.5F}, "alpha", "beta"},
     ActivationRule{"HardSwish", {ActivationKind::kHardSwish, 0.0F, 0.0F}, "", ""},
-    // No operator of ONNX, but what Sigmoid and Mul become when they are fused.
-    ActivationRule{"Silu", {ActivationKind::kSilu, 0.0F, 0.0F}, "", ""},
+    ActivationRule{"Swish", {ActivationKind::kSilu, 0.0F, 0.0F}, "", ""},
 };
 
 const ActivationRule* find_rule(std::string_view op_type) {

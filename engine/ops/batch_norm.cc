@@ -1,6 +1,7 @@
 // BatchNormalization as inference uses it: an affine map a channel.
 #include <cmath>
 
+#include "engine/ops/activation.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
 #include "engine/ops/lowering.h"
@@ -33,7 +34,10 @@ Status check_batch_norm(const Node& node) {
                           {"consumed_inputs", 1, 5},
                           {"is_test", 1, 6},
                           {"spatial", 1, 8},
-                          {"training_mode", 14}});
+                          {"training_mode", 14},
+                          {"lode_activation"},
+                          {"lode_alpha"},
+                          {"lode_beta"}});
 }
 
 Status infer_batch_norm(InferContext& context) {
@@ -42,6 +46,7 @@ Status infer_batch_norm(InferContext& context) {
   // Since set 14 statistics, and since 15 scale and bias, may be of other types than the input.
   if (node.opset < 14) LODE_CHECK_OK(check_same_types(context));
   LODE_CHECK_OK(refuse_training(context));
+  LODE_CHECK_OK(check_fused_activation(context));
   LODE_TRY(const float epsilon, attribute_float(node, "epsilon", 1e-5F));
   if (!(epsilon >= 0.0F)) return node_error(node, "attribute 'epsilon'={} is negative", epsilon);
   LODE_TRY(const bool spatial, attribute_flag(node, "spatial", true));
@@ -69,6 +74,7 @@ double parameter(const TensorView& view, std::int64_t index) {
 Status run_batch_norm(const ReferenceContext& context) {
   LODE_TRY(const float epsilon, attribute_float(context.node, "epsilon", 1e-5F));
   LODE_TRY(const bool spatial, attribute_flag(context.node, "spatial", true));
+  LODE_TRY(const Activation activation, fused_activation(context.node));
   const Shape& shape = context.inputs[0].shape;
   // Runs of elements that share their parameters: a channel's plane, or single elements.
   const std::int64_t inner = spatial ? extent_product(shape, 2, shape.rank()) : 1;
@@ -84,7 +90,9 @@ Status run_batch_norm(const ReferenceContext& context) {
                              std::sqrt(variance + static_cast<double>(epsilon));
         const double bias = parameter(context.inputs[2], group);
         for (std::int64_t i = 0; i < inner; ++i) {
-          *result++ = narrow<T>((widen(*source++) - mean) * scale + bias);
+          T value = narrow<T>((widen(*source++) - mean) * scale + bias);
+          if constexpr (std::is_same_v<T, float>) value = apply_activation(activation, value);
+          *result++ = value;
         }
       }
     }

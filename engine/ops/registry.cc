@@ -39,6 +39,7 @@
   X(squeeze)              \
   X(sub)                  \
   X(sum)                  \
+  X(swish)                \
   X(transpose)            \
   X(unsqueeze)
 

@@ -1,4 +1,5 @@
-// One input, one output of its shape: Relu, LeakyRelu, Clip, Sigmoid, HardSigmoid, HardSwish.
+// One input, one output of its shape: Relu, LeakyRelu, Clip, Sigmoid, HardSigmoid, HardSwish,
+// Swish.
 #include "engine/ops/activation.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
@@ -40,6 +41,13 @@ Status check_leaky_relu(const Node& node) {
 
 Status check_hard_sigmoid(const Node& node) {
   return check_activation_attributes(node, {{"alpha"}, {"beta"}, {"consumed_inputs", 1, 5}});
+}
+
+Status check_swish(const Node& node) {
+  LODE_CHECK_OK(check_activation_attributes(node, {{"alpha"}}));
+  LODE_TRY(const float alpha, attribute_float(node, "alpha", 1.0F));
+  if (alpha == 1.0F) return {};
+  return node_error(node, "attribute 'alpha'={} is not supported; 1 is", alpha);
 }
 
 Status infer_activation(InferContext& context) {
@@ -184,6 +192,17 @@ OperatorDef hard_swish_operator() {
           .opset_min = 14,
           .opset_max = kLatestOpset,
           .check = check_activation,
+          .infer = infer_activation,
+          .reference = run_activation,
+          .lower = lower_unary,
+          .layout = LayoutRule::kFollow};
+}
+
+OperatorDef swish_operator() {
+  return {.op_type = "Swish",
+          .opset_min = 24,
+          .opset_max = kLatestOpset,
+          .check = check_swish,
           .infer = infer_activation,
           .reference = run_activation,
           .lower = lower_unary,

@@ -1,5 +1,7 @@
 #include "engine/passes/channel_affine.h"
 
+#include <cmath>
+
 #include "engine/passes/rewrite.h"
 
 namespace lode::engine {
@@ -86,6 +88,15 @@ Tensor mapped_bias(const Tensor* bias, double factor, const ChannelAffine& affin
   return result;
 }
 
+Result<std::string> why_not_inference(const Node& node) {
+  LODE_TRY(const std::int64_t training, attribute_int(node, "training_mode", 0));
+  LODE_TRY(const std::int64_t spatial, attribute_int(node, "spatial", 1));
+  if (training != 0 || node.opset < 7)
+    return std::string("it is not known to be in inference mode");
+  if (spatial != 1) return std::string("its statistics are not per channel");
+  return std::string();
+}
+
 }  // namespace
 
 const Tensor* channel_vector(const Graph& graph, ValueId id, std::int64_t channels) {
@@ -93,6 +104,33 @@ const Tensor* channel_vector(const Graph& graph, ValueId id, std::int64_t channe
   const bool fits =
       is_f32_constant(tensor) && tensor->shape().rank() == 1 && tensor->element_count() == channels;
   return fits ? tensor : nullptr;
+}
+
+Result<Normalisation> read_normalisation(const Graph& graph, const Node& node,
+                                         std::int64_t channels) {
+  Normalisation result;
+  LODE_TRY(result.why_not, why_not_inference(node));
+  if (!result.why_not.empty()) return result;
+  LODE_TRY(const float epsilon, attribute_float(node, "epsilon", 1e-5F));
+  const Tensor* scale = channel_vector(graph, input_at(node, 1), channels);
+  const Tensor* bias = channel_vector(graph, input_at(node, 2), channels);
+  const Tensor* mean = channel_vector(graph, input_at(node, 3), channels);
+  const Tensor* variance = channel_vector(graph, input_at(node, 4), channels);
+  if (scale == nullptr || bias == nullptr || mean == nullptr || variance == nullptr) {
+    result.why_not = fmt::format("its parameters are not f32 constants of {} channels", channels);
+    return result;
+  }
+  for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
+    const double spread = double{variance->as<float>()[c]} + epsilon;
+    const double factor = scale->as<float>()[c] / std::sqrt(spread);
+    if (!std::isfinite(factor)) {
+      result.why_not = fmt::format("variance + epsilon of channel {} is {}", c, spread);
+      return result;
+    }
+    result.affine.scale.push_back(factor);
+    result.affine.shift.push_back(bias->as<float>()[c] - mean->as<float>()[c] * factor);
+  }
+  return result;
 }
 
 Result<AffineTarget> find_affine_target(const Graph& graph, const Node& node) {

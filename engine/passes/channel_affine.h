@@ -15,6 +15,17 @@ struct ChannelAffine {
   std::vector<double> shift;
 };
 
+/// A BatchNormalization as a map of channels, or a reason why it is none that holds in inference.
+struct Normalisation {
+  ChannelAffine affine;
+  std::string why_not;
+};
+
+/// y = (x - mean) / sqrt(var + epsilon) * scale + bias, as ONNX's BatchNormalization has it, for
+/// parameters of `channels` elements. Errors are bad attributes.
+[[nodiscard]] Result<Normalisation> read_normalisation(const Graph& graph, const Node& node,
+                                                       std::int64_t channels);
+
 /// Whether a node can take up a ChannelAffine behind it.
 struct AffineTarget {
   std::int64_t channels = 0;

@@ -49,12 +49,12 @@ std::string why_not_into(const Graph& graph, const Node& producer, ValueId data)
 Status fuse_activation(Graph& graph, PassReport& report) {
   for (const NodeId id : graph.topological_order()) {
     const Node& node = graph.node(id);
-    if (!is_op(node, {"Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish"}))
+    if (!is_op(node, {"Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Swish"}))
       continue;
     const ValueId data = input_at(node, 0);
     const Node* producer = producer_of(graph, data);
-    if (producer == nullptr || !is_op(*producer, {"Conv", "Gemm", "Add"})) {
-      refuse(report, node, "no Conv, Gemm or Add stands before it");
+    if (producer == nullptr || !is_op(*producer, {"Conv", "Gemm", "Add", "BatchNormalization"})) {
+      refuse(report, node, "no Conv, Gemm, Add or BatchNormalization stands before it");
       continue;
     }
     LODE_TRY(Candidate candidate, read_candidate(graph, node));

@@ -20,6 +20,13 @@ constexpr std::array kPasses = {
          "computes what no input can change; before the folds, whose constants old exporters reach "
          "through Constant, Unsqueeze and Mul chains",
          fold_constants},
+    Pass{"match_activation",
+         "one operator for what exporters spell out in up to four; behind fold_constants, which "
+         "makes the 3 and the 6 visible, and before fold_scale, which would take the 3 away",
+         match_activation},
+    Pass{"fuse_pad",
+         "a convolution pads for nothing; before the folds, which do not look past a Pad",
+         fuse_pad},
     Pass{"split_sum",
          "a Sum of several has no kernel, a chain of Adds has, and fuses; before all that look for "
          "Add",
@@ -40,6 +47,14 @@ constexpr std::array kPasses = {
          "saves a pass over memory for each activation; behind the folds, since a fused node takes "
          "no further map",
          fuse_activation},
+    Pass{"fuse_prologue",
+         "saves a pass over memory where normalisation and ReLU stand in front of a 1x1 "
+         "convolution; behind fuse_activation, which brings both into one node",
+         fuse_prologue},
+    Pass{"fuse_gate",
+         "multiplies by a squeeze-and-excite gate while the 1x1 convolution behind reads; behind "
+         "the folds, which leave no other Mul in between",
+         fuse_gate},
     Pass{"dead_code",
          "frees what the others left over; last, since each of them leaves constants behind",
          dead_code},

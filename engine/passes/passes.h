@@ -17,14 +17,27 @@ namespace lode::engine {
 /// Folds BatchNormalization into the Conv or Gemm before.
 [[nodiscard]] Status fold_batch_norm(Graph& graph, PassReport& report);
 
+/// Puts one operator in the place of a Swish, HardSwish or HardSigmoid that is spelled out.
+[[nodiscard]] Status match_activation(Graph& graph, PassReport& report);
+
 /// Turns Sum into Adds, which have a kernel and can be fused.
 [[nodiscard]] Status split_sum(Graph& graph, PassReport& report);
 
 /// Makes an Add a further input of the Conv before it (engine/ops/conv_fusion.h).
 [[nodiscard]] Status fuse_residual(Graph& graph, PassReport& report);
 
-/// Makes an activation an attribute of the Conv, Gemm or Add before (engine/ops/activation.h).
+/// Takes a constant Pad with zeros into the padding of the Conv behind it.
+[[nodiscard]] Status fuse_pad(Graph& graph, PassReport& report);
+
+/// Makes an activation an attribute of the Conv, Gemm, Add or BatchNormalization before
+/// (engine/ops/activation.h).
 [[nodiscard]] Status fuse_activation(Graph& graph, PassReport& report);
+
+/// Makes BatchNormalization and Relu a prologue of the 1x1 Conv behind (engine/ops/conv_fusion.h).
+[[nodiscard]] Status fuse_prologue(Graph& graph, PassReport& report);
+
+/// Makes a Mul by a factor for each image and channel a prologue of the 1x1 Conv behind.
+[[nodiscard]] Status fuse_gate(Graph& graph, PassReport& report);
 
 /// Removes nodes that no output needs and frees constants that no node reads.
 [[nodiscard]] Status dead_code(Graph& graph, PassReport& report);

@@ -7,18 +7,9 @@ namespace lode::engine {
 namespace {
 
 // Operators whose first output has the element type of their first input.
-constexpr std::string_view kTypePreserving[] = {
-    "Conv",       "Gemm",        "MatMul",      "BatchNormalization",
-    "LRN",        "Relu",        "LeakyRelu",   "Clip",
-    "Sigmoid",    "HardSigmoid", "HardSwish",   "Softmax",
-    "Add",        "Mul",         "Sub",         "Div",
-    "Sum",        "MaxPool",     "AveragePool", "GlobalAveragePool",
-    "ReduceMean", "Concat",      "Pad",         "Transpose",
-    "Reshape",    "Flatten",     "Squeeze",     "Unsqueeze",
-    "Gather",     "Identity",    "Dropout"};
-
-// Operators whose first output has the rank of their first input.
-constexpr std::string_view kRankPreserving[] = {"Conv",
+constexpr std::string_view kTypePreserving[] = {"Conv",
+                                                "Gemm",
+                                                "MatMul",
                                                 "BatchNormalization",
                                                 "LRN",
                                                 "Relu",
@@ -28,15 +19,38 @@ constexpr std::string_view kRankPreserving[] = {"Conv",
                                                 "HardSigmoid",
                                                 "HardSwish",
                                                 "Softmax",
+                                                "Swish",
+                                                "Add",
+                                                "Mul",
+                                                "Sub",
+                                                "Div",
+                                                "Sum",
                                                 "MaxPool",
                                                 "AveragePool",
                                                 "GlobalAveragePool",
+                                                "ReduceMean",
                                                 "Concat",
                                                 "Pad",
                                                 "Transpose",
+                                                "Reshape",
+                                                "Flatten",
+                                                "Squeeze",
+                                                "Unsqueeze",
+                                                "Gather",
                                                 "Identity",
-                                                "Dropout",
-                                                "Cast"};
+                                                "Dropout"};
+
+// Operators whose first output has the rank of their first input.
+constexpr std::string_view kRankPreserving[] = {"Conv",        "BatchNormalization",
+                                                "LRN",         "Relu",
+                                                "LeakyRelu",   "Clip",
+                                                "Sigmoid",     "HardSigmoid",
+                                                "HardSwish",   "Softmax",
+                                                "Swish",       "MaxPool",
+                                                "AveragePool", "GlobalAveragePool",
+                                                "Concat",      "Pad",
+                                                "Transpose",   "Identity",
+                                                "Dropout",     "Cast"};
 
 // The value whose type (or rank) `id` has, found by walking up through operators of the list.
 ValueId trace(const Graph& graph, ValueId id, std::span<const std::string_view> preserving) {
@@ -104,6 +118,19 @@ void absorb(GraphEditor& editor, const Graph& graph, NodeId producer, NodeId nod
   const ValueId output = graph.node(node).outputs[0];
   editor.remove_node(node);
   editor.move_output(producer, 0, output);
+}
+
+void remove_unread(GraphEditor& editor, const Graph& graph, ValueId id) {
+  const Node* producer = producer_of(graph, id);
+  if (producer == nullptr) return;
+  const auto is_read = [&](ValueId output) {
+    return output != kNoValue &&
+           (!graph.value(output).consumers.empty() || graph.is_output(output));
+  };
+  if (std::any_of(producer->outputs.begin(), producer->outputs.end(), is_read)) return;
+  const std::vector<ValueId> inputs = producer->inputs;
+  editor.remove_node(producer->id);
+  for (const ValueId input : inputs) remove_unread(editor, graph, input);
 }
 
 void set_constant_input(GraphEditor& editor, const Graph& graph, NodeId node, std::size_t index,

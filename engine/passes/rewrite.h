@@ -41,6 +41,9 @@ namespace lode::engine {
 /// against it.
 void absorb(GraphEditor& editor, const Graph& graph, NodeId producer, NodeId node);
 
+/// Removes the node that makes `id` if nothing reads what it makes, and then those before it.
+void remove_unread(GraphEditor& editor, const Graph& graph, ValueId id);
+
 /// Makes input `index` of `node` the constant `tensor`: in place where `node` alone reads it, as a
 /// new value otherwise. `index` is at most the number of inputs.
 void set_constant_input(GraphEditor& editor, const Graph& graph, NodeId node, std::size_t index,

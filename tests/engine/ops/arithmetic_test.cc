@@ -130,6 +130,8 @@ TEST(Unary, KeepsToItsFormula) {
   expect_output<std::int8_t>(Op{"Relu", 14}({tensor_of<std::int8_t>({-128, 3}, {2})}), {2}, {0, 3});
   expect_error(Op{"Relu", 14}({tensor_of<std::uint8_t>({1}, {1})}), {"u8"});
   expect_error(Op{"HardSwish", 13}({x}), {"operator set 13", "14"});
+  expect_floats(Op{"Swish", 24}({floats({-200, 0, 200}, {3})}), {3}, {0, 0, 200});
+  expect_error(Op{"Swish", 24, {{"alpha", 1.5F}}}({x}), {"'alpha'=1.5"});
 }
 
 TEST(Unary, DoubleHasItsOwnPrecision) {

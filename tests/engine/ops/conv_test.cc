@@ -55,6 +55,43 @@ TEST(Conv, AppliesTheFusedActivation) {
   expect_error(Op{"Conv", 13, {{"lode_activation", "Erf"}}}({kLine, kLeft}), {"'Erf'"});
 }
 
+TEST(Conv, AddsTheFusedResidualInFrontOfTheActivation) {
+  const Attributes fused{{"lode_residual", std::int64_t{1}}, {"lode_activation", "Relu"}};
+  const Tensor bias = floats({1}, {1});
+  expect_floats(Op{"Conv", 13, fused}({kLine, kLeft, bias, floats({-5, 1, 2, -9}, {1, 1, 4})}),
+                {1, 1, 4}, {0, 3, 5, 0});
+  expect_error(Op{"Conv", 13, fused}({kLine, kLeft, bias, floats({1}, {1, 1, 1})}),
+               {"input 3", "[1,1,1]", "[1,1,4]"});
+  expect_error(Op{"Conv", 13, fused}({kLine, kLeft, bias}), {"input 3", "missing"});
+  expect_error(Op{"Conv"}({kLine, kLeft, bias, kLine}), {"input 3", "nothing"});
+}
+
+TEST(Conv, AppliesTheFusedPrologueToEachChannel) {
+  const Tensor x = floats({1, -2, 3, 4}, {1, 2, 1, 2});
+  const Tensor w = floats({1, 10}, {1, 2, 1, 1});
+  const Tensor bias = floats({0}, {1});
+  const Tensor residual = floats({100, 200}, {1, 1, 1, 2});
+  Attributes fused{{"lode_residual", std::int64_t{1}}, {"lode_prologue", "AffineRelu"}};
+  // Channel 0: max(0, 2x + 1) = 3, 0; channel 1: max(0, x - 3) = 0, 1.
+  const Tensor scale = floats({2, 1}, {2});
+  const Tensor shift = floats({1, -3}, {2});
+  expect_floats(Op{"Conv", 13, fused}({x, w, bias, residual, scale, shift}), {1, 1, 1, 2},
+                {103, 210});
+  expect_error(Op{"Conv", 13, fused}({x, w, bias, residual, scale}), {"input 5", "missing"});
+  expect_error(Op{"Conv", 13, fused}({x, w, bias, residual, floats({1}, {1}), shift}),
+               {"input 4", "[1]", "[2]"});
+  fused["lode_prologue"] = std::string("Scale");
+  expect_floats(Op{"Conv", 13, fused}({x, w, bias, residual, floats({2, 1}, {1, 2, 1, 1})}),
+                {1, 1, 1, 2}, {132, 236});
+  expect_error(Op{"Conv", 13, fused}({x, w, bias, residual, scale, shift}), {"input 5"});
+  fused["pads"] = Ints{0, 1, 0, 0};
+  expect_error(Op{"Conv", 13, fused}(
+                   {{x, w, bias, floats({1, 2, 3}, {1, 1, 1, 3}), floats({2, 1}, {1, 2, 1, 1})}}),
+               {"lode_prologue", "padding"});
+  fused["lode_prologue"] = std::string("Tanh");
+  expect_error(Op{"Conv", 13, fused}({x, w, bias, residual, scale}), {"'Tanh'"});
+}
+
 TEST(Conv, AccumulatesInDouble) {
   const Tensor input = floats({1e8F, 1, -1e8F}, {1, 3, 1});
   expect_floats(Op{"Conv"}({input, floats({1, 1, 1}, {1, 3, 1})}), {1, 1, 1}, {1});

@@ -10,6 +10,12 @@ using testing::HasSubstr;
 
 ValueId add_producer(GraphBuilder& b, const std::string& op) {
   if (op == "Add") return b.node("p", "Add", {b.input("x", {2, 4}), b.input("z", {2, 4})});
+  if (op == "BatchNormalization") {
+    return b.node("p", op,
+                  {b.input("x", {2, 3, 4}), b.constant("s", random_tensor({3}, 1)),
+                   b.constant("b", random_tensor({3}, 2)), b.constant("m", random_tensor({3}, 3)),
+                   b.constant("v", random_tensor({3}, 4, 0.5F, 1))});
+  }
   if (op == "Gemm") {
     return b.node("p", "Gemm", {b.input("x", {2, 3}), b.constant("w", random_tensor({3, 4}, 1))});
   }
@@ -31,11 +37,12 @@ TEST(FuseActivation, EveryActivationIntoEveryProducer) {
                         {"Sigmoid", {}, 0, 0},
                         {"HardSigmoid", {}, 0.2F, 0.5F},
                         {"HardSigmoid", {{"alpha", 0.4F}, {"beta", 0.1F}}, 0.4F, 0.1F},
-                        {"HardSwish", {}, 0, 0}};
-  for (const char* producer : {"Conv", "Gemm", "Add"}) {
+                        {"HardSwish", {}, 0, 0},
+                        {"Swish", {}, 0, 0}};
+  for (const char* producer : {"Conv", "Gemm", "Add", "BatchNormalization"}) {
     for (const Case& c : cases) {
       GraphBuilder b;
-      b.opset = 14;
+      b.opset = 24;
       b.output(b.node("act", c.op, {add_producer(b, producer)}, c.attributes));
       const Rewritten after = rewrite(b.graph, fuse_activation);
       ASSERT_EQ(after.graph.node_count(), 1U) << producer << c.op;
@@ -115,7 +122,7 @@ TEST(FuseActivation, SaysWhyNot) {
     GraphBuilder b;
     b.output(b.node("act", "Relu", {b.node("act1", "Sigmoid", {b.input("x", {2})})}));
     EXPECT_EQ(rewrite(b.graph, fuse_activation).refusal("act"),
-              "no Conv, Gemm or Add stands before it");
+              "no Conv, Gemm, Add or BatchNormalization stands before it");
   }
   {
     GraphBuilder b;
