@@ -131,36 +131,62 @@ struct Task {
   }
 };
 
-/// Where the channels of input pixel (y, x) begin, outside the image at zeros.
-const float* pixel_at(const Task& task, const float* image, std::int64_t y, std::int64_t x) {
+/// Neighbouring output pixels of one image row.
+struct Span {
+  const float* image;
+  std::int64_t y;
+  std::int64_t x;
+  std::int64_t count;
+};
+
+/// Where tap (ky, kx) of each of these pixels begins, outside the image at zeros.
+void point_at_tap(const Task& task, const Span& span, std::int64_t ky, std::int64_t kx,
+                  const float** to) {
   const ConvShape& shape = task.shape;
-  if (y < 0 || y >= shape.in_h || x < 0 || x >= shape.in_w) return task.zeros;
-  return image + (y * shape.in_w + x) * shape.x_step();
+  const std::int64_t y = span.y * shape.stride_h - shape.pad_top + ky * shape.dilation_h;
+  if (y < 0 || y >= shape.in_h) {
+    std::fill_n(to, span.count, task.zeros);
+    return;
+  }
+  const float* row = span.image + y * shape.in_w * shape.x_step();
+  const std::int64_t first = span.x * shape.stride_w - shape.pad_left + kx * shape.dilation_w;
+  const std::int64_t last = first + (span.count - 1) * shape.stride_w;
+  const std::int64_t step = shape.stride_w * shape.x_step();
+  if (first >= 0 && last < shape.in_w) {
+    row += first * shape.x_step();
+    for (std::int64_t i = 0; i < span.count; ++i) to[i] = row + i * step;
+    return;
+  }
+  for (std::int64_t i = 0; i < span.count; ++i) {
+    const std::int64_t x = first + i * shape.stride_w;
+    to[i] = x >= 0 && x < shape.in_w ? row + x * shape.x_step() : task.zeros;
+  }
 }
 
 /// Points [tap][row] at the input of rows [first, first + count).
 void fill_pointers(const Task& task, std::int64_t first, std::int64_t count) {
   const ConvShape& shape = task.shape;
-  const std::int64_t image_floats = shape.in_h * shape.in_w * shape.x_step();
   const float** pointers = task.pointers();
-  std::int64_t out_x = first % shape.out_w;
-  std::int64_t out_y = first / shape.out_w % shape.out_h;
-  const float* image = task.arguments.x + first / shape.out_pixels() * image_floats;
-  for (std::int64_t row = 0; row < count; ++row) {
-    const std::int64_t first_y = out_y * shape.stride_h - shape.pad_top;
-    const std::int64_t first_x = out_x * shape.stride_w - shape.pad_left;
+  if (shape.is_pointwise() && shape.stride_h == 1 && shape.stride_w == 1) {
+    const float* x = task.arguments.x + first * shape.x_step();
+    for (std::int64_t row = 0; row < count; ++row) pointers[row] = x + row * shape.x_step();
+    return;
+  }
+  const std::int64_t image_floats = shape.in_h * shape.in_w * shape.x_step();
+  for (std::int64_t row = 0; row < count;) {
+    const std::int64_t pixel = first + row;
+    Span span{};
+    span.image = task.arguments.x + pixel / shape.out_pixels() * image_floats;
+    span.y = pixel / shape.out_w % shape.out_h;
+    span.x = pixel % shape.out_w;
+    span.count = std::min(count - row, shape.out_w - span.x);
     const float** to = pointers + row;
     for (std::int64_t ky = 0; ky < shape.kernel_h; ++ky) {
       for (std::int64_t kx = 0; kx < shape.kernel_w; ++kx, to += task.cut.block_rows) {
-        *to =
-            pixel_at(task, image, first_y + ky * shape.dilation_h, first_x + kx * shape.dilation_w);
+        point_at_tap(task, span, ky, kx, to);
       }
     }
-    if (++out_x < shape.out_w) continue;
-    out_x = 0;
-    if (++out_y < shape.out_h) continue;
-    out_y = 0;
-    image += image_floats;
+    row += span.count;
   }
 }
 

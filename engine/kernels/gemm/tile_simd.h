@@ -110,8 +110,8 @@ template <typename V, int kRows, int kVectors>
   }
 }
 
-/// The activations that take more than a minimum and a maximum, on rows just written: inside the
-/// tile they would need the registers of the sums.
+/// The activations that take an exponential, on rows just written: inside the tile they would need
+/// the registers of the sums.
 template <typename V>
 [[gnu::noinline]] void activate_rows(const Activation& activation, std::int64_t rows,
                                      std::int64_t columns, float* y, std::int64_t stride) {
@@ -119,12 +119,43 @@ template <typename V>
       activation.kind, [&]<ActivationKind kKind>() __attribute__((always_inline)) {
         for (std::int64_t row = 0; row < rows; ++row) {
           float* at = y + row * stride;
-          for (std::int64_t left = columns; left > 0; left -= V::kLanes, at += V::kLanes) {
-            const typename V::Mask valid = V::first(left < V::kLanes ? left : V::kLanes);
-            activate_vector<kKind>(activation, V::load(at, valid)).store(at, valid);
+          std::int64_t left = columns;
+          for (; left >= V::kLanes; left -= V::kLanes, at += V::kLanes) {
+            activate_vector<kKind>(activation, V::load(at)).store(at);
           }
+          if (left == 0) continue;
+          const typename V::Mask valid = V::first(left);
+          activate_vector<kKind>(activation, V::load(at, valid)).store(at, valid);
         }
       });
+}
+
+/// The cheap activations, in registers; false if this is none of them.
+template <typename V, int kRows, int kVectors>
+[[gnu::always_inline]] inline bool activate_sums(const Activation& activation,
+                                                 V (&sums)[kRows][kVectors]) {
+  const ActivationKind kind = activation.kind;
+  if (kind == ActivationKind::kNone) return true;
+  if (kind == ActivationKind::kRelu || kind == ActivationKind::kClip) {
+    const bool is_clip = kind == ActivationKind::kClip;
+    const V low = V::broadcast(is_clip ? activation.alpha : 0.0F);
+    const V high = V::broadcast(is_clip ? activation.beta : __builtin_inff());
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+      for (int j = 0; j < kVectors; ++j) sums[i][j] = at_most(at_least(sums[i][j], low), high);
+    }
+    return true;
+  }
+  if (kind != ActivationKind::kHardSwish) return false;
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 4
+    for (int j = 0; j < kVectors; ++j) {
+      sums[i][j] = activate_vector<ActivationKind::kHardSwish>(activation, sums[i][j]);
+    }
+  }
+  return true;
 }
 
 /// Where a tile's sums go; pointers are those of its first row.
@@ -153,17 +184,7 @@ template <typename V, int kRows, int kVectors>
       sums[i][kVectors - 1] = add(sums[i][kVectors - 1], V::load(from + kLast, tail));
     }
   }
-  const ActivationKind kind = activation.kind;
-  if (kind == ActivationKind::kRelu || kind == ActivationKind::kClip) {
-    const bool is_clip = kind == ActivationKind::kClip;
-    const V low = V::broadcast(is_clip ? activation.alpha : 0.0F);
-    const V high = V::broadcast(is_clip ? activation.beta : __builtin_inff());
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 4
-      for (int j = 0; j < kVectors; ++j) sums[i][j] = at_most(at_least(sums[i][j], low), high);
-    }
-  }
+  const bool is_done = activate_sums(activation, sums);
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
     float* y = to.y + i * to.y_stride;
@@ -171,10 +192,7 @@ template <typename V, int kRows, int kVectors>
     for (int j = 0; j + 1 < kVectors; ++j) sums[i][j].store(y + j * V::kLanes);
     sums[i][kVectors - 1].store(y + kLast, tail);
   }
-  if (kind != ActivationKind::kNone && kind != ActivationKind::kRelu &&
-      kind != ActivationKind::kClip) {
-    activate_rows<V>(activation, kRows, to.columns, to.y, to.y_stride);
-  }
+  if (!is_done) activate_rows<V>(activation, kRows, to.columns, to.y, to.y_stride);
 }
 
 template <typename V, int kRows, int kVectors>
