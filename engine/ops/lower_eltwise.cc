@@ -47,12 +47,14 @@ Result<Step> lower_unary(LowerContext& context) {
   }
   LODE_TRY(const Activation activation, activation_of(context));
   const UnaryShape shape{context.outputs[0].shape.element_count()};
-  return kernel_step(select_unary(shape, context.isa), shape,
-                     [activation](const StepArguments& arguments) {
-                       return UnaryArguments{.x = float_input(arguments, 0),
-                                             .y = float_output(arguments, 0),
-                                             .activation = activation};
-                     });
+  Step step = kernel_step(select_unary(shape, context.isa), shape,
+                          [activation](const StepArguments& arguments) {
+                            return UnaryArguments{.x = float_input(arguments, 0),
+                                                  .y = float_output(arguments, 0),
+                                                  .activation = activation};
+                          });
+  step.may_overwrite = 1U;
+  return step;
 }
 
 Result<Step> lower_binary(LowerContext& context) {
@@ -67,17 +69,23 @@ Result<Step> lower_binary(LowerContext& context) {
   }
   LODE_TRY(const Activation activation, fused_activation(context.node));
   const Shape& y = context.outputs[0].shape;
+  const Shape y_strides = physical_strides(y, context.output_places[0]);
   const BinaryShape shape = binary_shape(binary_op(context.node.op_type), y,
                                          broadcast_along(a, context.input_places[0], y),
-                                         broadcast_along(b, context.input_places[1], y),
-                                         physical_strides(y, context.output_places[0]));
-  return kernel_step(select_binary(shape, context.isa), shape,
-                     [activation](const StepArguments& arguments) {
-                       return BinaryArguments{.a = float_input(arguments, 0),
-                                              .b = float_input(arguments, 1),
-                                              .y = float_output(arguments, 0),
-                                              .activation = activation};
-                     });
+                                         broadcast_along(b, context.input_places[1], y), y_strides);
+  Step step = kernel_step(select_binary(shape, context.isa), shape,
+                          [activation](const StepArguments& arguments) {
+                            return BinaryArguments{.a = float_input(arguments, 0),
+                                                   .b = float_input(arguments, 1),
+                                                   .y = float_output(arguments, 0),
+                                                   .activation = activation};
+                          });
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Shape& x = context.inputs[i].shape;
+    const bool in_step = x == y && physical_strides(x, context.input_places[i]) == y_strides;
+    if (in_step) step.may_overwrite |= 1U << i;
+  }
+  return step;
 }
 
 }  // namespace lode::engine

@@ -60,6 +60,7 @@ Result<Step> lower_batch_norm(LowerContext& context) {
                                            .y = float_output(arguments, 0),
                                            .activation = activation};
                   });
+  step.may_overwrite = 1U;
   attach_weights(step, std::move(folded));
   return step;
 }

@@ -72,6 +72,9 @@ struct Step {
   /// Runs task `task` in [0, task_count). Does not throw or block. A kernel's allocates nothing; a
   /// reference's may.
   std::function<void(const StepArguments&, std::int64_t task)> run;
+  /// Inputs, a bit each, in whose memory the output may stand: of the same size, and each element
+  /// is read before that place is written, by the same task.
+  std::uint32_t may_overwrite = 0;
   std::shared_ptr<const void> weights;  ///< packed weights that `run` points into
   std::size_t weight_bytes = 0;         ///< of `weights`
   /// Multiplications and additions of the definition, of convolutions and matrix products only: a

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/ops/conv_fusion.h"
 #include "engine/passes/rewrite.h"
 
 namespace lode::engine {

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "engine/graph/editor.h"
-#include "engine/kernels/conv/conv.h"
+#include "engine/ops/conv_fusion.h"
 
 namespace lode::engine {
 

@@ -3,11 +3,10 @@
 #include "engine/runtime/planner.h"
 
 #include <algorithm>
-#include <array>
-#include <limits>
 
 #include "engine/ops/lowering.h"
 #include "engine/passes/rewrite.h"
+#include "engine/runtime/buffer_lifetimes.h"
 #include "engine/runtime/concat_in_place.h"
 #include "engine/runtime/reference_step.h"
 
@@ -451,23 +450,13 @@ void Planner::place_outputs() {
 }
 
 void Planner::plan_arena() {
-  constexpr auto kNever = std::numeric_limits<std::int64_t>::max();
-  std::vector<Lifetime> lifetimes(parts_.buffers.size(), Lifetime{0, kNever, -1});
-  for (std::size_t step = 0; step < parts_.steps.size(); ++step) {
-    const auto touch = [&](const Argument& argument) {
-      if (argument.buffer == kNoBuffer) return;
-      Lifetime& lifetime = lifetimes[static_cast<std::size_t>(argument.buffer)];
-      lifetime.first_step = std::min(lifetime.first_step, static_cast<std::int64_t>(step));
-      lifetime.last_step = static_cast<std::int64_t>(step);
-    };
-    for (const Argument& argument : parts_.steps[step].inputs) touch(argument);
-    for (const Argument& argument : parts_.steps[step].outputs) touch(argument);
+  if (passes_.allow(MachinePass::kReuseInputs)) {
+    reuse_inputs(parts_, decision(MachinePass::kReuseInputs));
   }
+  const std::vector<Lifetime> lifetimes = buffer_lifetimes(parts_);
   for (std::size_t i = 0; i < parts_.buffers.size(); ++i) {
     Buffer& buffer = parts_.buffers[i];
-    if (buffer.home != Buffer::Home::kArena) continue;
-    LODE_ASSERT(lifetimes[i].last_step >= 0);
-    lifetimes[i].bytes = buffer.bytes;
+    if (buffer.home != Buffer::Home::kArena || lifetimes[i].last_step < 0) continue;
     buffer.index = parts_.lifetimes.size();
     parts_.lifetimes.push_back(lifetimes[i]);
   }

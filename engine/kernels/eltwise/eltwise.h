@@ -2,7 +2,8 @@
 // mix of memory orders; y = activation(x * scale[c] + shift[c]).
 //
 // Tolerances: binary and affine agree with their reference to the last bit but for the activation;
-// activations agree within 4 units in the last place (Sigmoid: 8).
+// activations agree within 4 units in the last place (Sigmoid: 8). The output may stand where an
+// input of its own strides does.
 #pragma once
 
 #include "base/tensor_view.h"

@@ -243,5 +243,42 @@ TEST(Placement, WinogradIsLeftOutByName) {
   EXPECT_THAT(plan->steps[1].reason, HasSubstr("Winograd is disabled"));
 }
 
+TEST(Placement, ElementwiseResultsTakeADyingInputsPlace) {
+  GraphBuilder b;
+  b.opset = 14;
+  const ValueId x = b.input("x", {-1, 3, 16, 16});
+  const ValueId conv = add_conv(b, "conv", x, 3, 8, 3);
+  const ValueId lrn = b.node("lrn", "LRN", {conv}, {{"size", std::int64_t{3}}});
+  // `lrn` is read again by the last sum: only what follows it dies.
+  const ValueId swish = b.node("swish", "HardSwish", {lrn});
+  const ValueId leaky = b.node("leaky", "LeakyRelu", {swish});
+  const ValueId twice = b.node("twice", "Mul", {leaky, leaky});
+  const ValueId mean = b.node("mean", "GlobalAveragePool", {twice});
+  const ValueId gated = b.node("gated", "Mul", {mean, twice});
+  const ValueId sum = b.node("sum", "Sub", {gated, lrn});
+  b.output(max_pool(b, "y", sum, 1));
+  const PlanInfo plan = check(b.graph, {1, 3, 16, 16});
+  EXPECT_EQ(decision(plan, "reuse_inputs").changes, 4) << "leaky, twice, gated and sum";
+  ModelOptions without;
+  without.disabled_passes = {"reuse_inputs"};
+  const PlanInfo apart = check(b.graph, {1, 3, 16, 16}, without);
+  EXPECT_EQ(decision(apart, "reuse_inputs").changes, 0);
+  EXPECT_LT(plan.arena_bytes, apart.arena_bytes);
+}
+
+TEST(Placement, InputsThatAreReadAgainOrAreTheCallersStay) {
+  GraphBuilder b;
+  b.opset = 14;
+  const ValueId x = b.input("x", {-1, 3, 8, 8});
+  const ValueId of_input = b.node("of_input", "HardSwish", {x});
+  const ValueId conv = add_conv(b, "conv", of_input, 3, 4, 3);
+  const ValueId lrn = b.node("lrn", "LRN", {conv}, {{"size", std::int64_t{3}}});
+  b.output(b.node("outer", "Mul", {lrn, b.node("row", "ReduceMean", {lrn}, {{"axes", Ints{3}}})}));
+  b.output(b.node("y", "HardSwish", {lrn}));
+  b.output(lrn);
+  const PlanInfo plan = check(b.graph, {1, 3, 8, 8});
+  EXPECT_EQ(decision(plan, "reuse_inputs").changes, 0);
+}
+
 }  // namespace
 }  // namespace lode::engine
