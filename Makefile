@@ -13,7 +13,7 @@ export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
 CTEST_FLAGS := --output-on-failure --no-tests=error
 
-.PHONY: help setup build demo test unit asan tsan bench fuzz fmt tidy clean
+.PHONY: bench-loadgen soak help setup build demo test unit asan tsan bench fuzz fmt tidy clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -42,6 +42,12 @@ tsan: setup      ## the threaded tests under the thread sanitizer
 	@cmake --preset tsan >/dev/null
 	@ninja -C build/tsan -j $(JOBS) --quiet base_test loadgen_test sut_test runtime_test
 	@ctest --test-dir build/tsan -R '^(base|loadgen|sut|runtime)_test$$' $(CTEST_FLAGS)
+
+bench-loadgen: build ## what the load generator costs and how precisely it paces
+	@build/release/bin/loadgen_bench
+
+soak: build      ## 100 million queries in 10 minutes: memory stays flat
+	@build/release/bin/loadgen_bench soak 600
 
 bench: build     ## kernels, then whole models beside the peers of PEERS_PYTHON; BENCH_FLAGS are for these
 	@mkdir -p build/bench

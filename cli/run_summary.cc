@@ -164,6 +164,17 @@ std::string early_stopping_text(const record::EarlyStopping& early) {
   return text;
 }
 
+std::string peak_search_text(const std::vector<record::PeakProbe>& probes) {
+  std::string text;
+  for (const record::PeakProbe& probe : probes) {
+    text += line(
+        text.empty() ? "search" : "",
+        fmt::format("{} queries/s: {} ({})", format_rate(probe.target_qps),
+                    probe.passed ? "passed" : probe.reason, format_duration(probe.latency_ns)));
+  }
+  return text;
+}
+
 std::string verdict_word(const Record& record) {
   std::string verdict = record.verdict.valid ? "VALID" : "INVALID";
   if (record.interrupted) verdict += " (interrupted)";
@@ -260,6 +271,7 @@ std::string summary_text(const ShownRun& run) {
   text += line("used", fmt::format("peak memory {}, processor time {:.2f} s",
                                    format_bytes(record.resources.peak_rss_bytes),
                                    record.resources.cpu_seconds));
+  text += peak_search_text(metrics.peak_search);
   if (is_performance) text += line("early stop", early_stopping_text(metrics.early_stopping));
   text += verdict_text(record);
   text += line("record", run.directory.string());

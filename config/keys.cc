@@ -186,6 +186,20 @@ Status set_arrivals(RunConfig& config, std::string_view text) {
   return {};
 }
 
+Status set_find_peak(RunConfig& config, std::string_view text) {
+  std::string name;
+  LODE_CHECK_OK(read_choice(text, kSwitch, name));
+  config.find_peak = name == "on";
+  return {};
+}
+
+Status set_trace(RunConfig& config, std::string_view text) {
+  std::string name;
+  LODE_CHECK_OK(read_choice(text, kSwitch, name));
+  config.trace = name == "on";
+  return {};
+}
+
 Status set_spin(RunConfig& config, std::string_view text) {
   return read_duration(text, config.spin_ns.emplace());
 }
@@ -312,6 +326,11 @@ constexpr KeySpec kRuleKeys[] = {
      .doc = "how queries arrive: poisson, constant, burst:N, step:QPS@TIME,... or replay:FILE",
      .applies = {kServer, {}, {}},
      .set = set_arrivals, .text = [](const RunConfig& c) { return c.arrivals; }},
+    {.name = "find_peak", .type = ValueType::kChoice,
+     .doc = "on: searches for the highest rate that holds target_latency, from target_qps on",
+     .choices = kSwitch, .applies = {kServer, kPerformance, {}},
+     .set = set_find_peak,
+     .text = [](const RunConfig& c) { return std::string(kSwitch[c.find_peak ? 1 : 0]); }},
     {.name = "coalesce", .type = ValueType::kChoice,
      .doc = "on: queries that are due already go to the system under test in one call",
      .choices = kSwitch, .applies = {kServer, {}, {}},
@@ -380,6 +399,10 @@ constexpr KeySpec kDrawKeys[] = {
      .doc = "how long the issuing thread spins before it sleeps, and before a query is due; not "
             "set: 20ms if a processor is left over, otherwise 50us in server and 0s elsewhere",
      .set = set_spin, .text = spin_text},
+    {.name = "trace", .type = ValueType::kChoice,
+     .doc = "on: also writes the queries for chrome://tracing and Perfetto, mlperf_log_trace.json",
+     .choices = kSwitch, .recorded = false, .set = set_trace,
+     .text = [](const RunConfig& c) { return std::string(kSwitch[c.trace ? 1 : 0]); }},
     {.name = "query_timeout", .type = ValueType::kDuration,
      .doc = "a query without answer for so long ends the run as INVALID",
      .set = set_duration<&Settings::query_timeout_ns>,

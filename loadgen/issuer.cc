@@ -45,7 +45,8 @@ void Issuer::open_window() {
 EndCause Issuer::cause_of_trouble() const {
   if (is_interrupted()) return EndCause::kInterrupted;
   if (sink_.failed()) return EndCause::kSutFailed;
-  return sut_.blocked_in_simulation() ? EndCause::kBlocked : EndCause::kTimeout;
+  if (sut_.blocked_in_simulation()) return EndCause::kBlocked;
+  return sink_.hopeless() ? EndCause::kHopeless : EndCause::kTimeout;
 }
 
 std::optional<EndCause> Issuer::limit_reached(std::int64_t now_ns) const {
@@ -102,9 +103,9 @@ std::optional<EndCause> Issuer::wait(AnswerCounter& counter, std::uint64_t targe
 
 EndCause Issuer::drain(EndCause end) {
   sut_.flush();
-  if (end == EndCause::kSutFailed || end == EndCause::kTimeout || end == EndCause::kBlocked) {
-    return end;
-  }
+  const bool is_lost = end == EndCause::kSutFailed || end == EndCause::kTimeout ||
+                       end == EndCause::kBlocked || end == EndCause::kHopeless;
+  if (is_lost) return end;
   const std::uint64_t target = recorder_.issued_samples();
   sink_.timed().wake_at(target);
   const WaitLimits limits{.timeout_ns = settings_.query_timeout_ns, .restart_on_progress = true};
@@ -119,9 +120,32 @@ void Issuer::look_for_overdue(std::int64_t now_ns) {
          recorder_.query_completed_ns(oldest_query_, issued) != Recorder::kPending) {
     ++oldest_query_;
   }
+  if (settings_.end_when_hopeless) count_over_limit(now_ns, issued);
   if (oldest_query_ + 1 >= issued) return;
   const std::int64_t waited_ns = now_ns - recorder_.query(oldest_query_).issued_ns;
   if (waited_ns > settings_.query_timeout_ns) sink_.set_timed_out();
+}
+
+/// Judges each query once, when its limit has passed.
+void Issuer::count_over_limit(std::int64_t now_ns, std::uint64_t issued) {
+  for (; judged_query_ + 1 < issued; ++judged_query_) {
+    const std::int64_t limit_ns =
+        recorder_.query(judged_query_).scheduled_ns + settings_.target_latency_ns;
+    if (limit_ns >= now_ns) break;
+    const std::int64_t completed_ns = recorder_.query_completed_ns(judged_query_, issued);
+    if (completed_ns == Recorder::kPending || completed_ns > limit_ns) ++over_limit_;
+  }
+  if (over_limit_ > over_limit_max()) sink_.set_hopeless();
+}
+
+/// Of the queries that the settings ask for, and of those that were issued beyond.
+std::uint64_t Issuer::over_limit_max() const {
+  const double seconds = static_cast<double>(settings_.min_duration_ns) / 1e9;
+  const double planned = std::max({static_cast<double>(settings_.min_query_count),
+                                   1.1 * seconds * settings_.target_qps,
+                                   static_cast<double>(recorder_.issued_queries())});
+  const double p = settings_.target_percentile > 0.0 ? settings_.target_percentile : 0.99;
+  return static_cast<std::uint64_t>(planned * (1.0 - p)) + 1;
 }
 
 void Issuer::run_on_issue_threads(const std::function<void(std::size_t)>& work) {

@@ -28,6 +28,7 @@ enum class EndCause : std::uint8_t {
   kRecorderMemory,  ///< recorder_memory was used up
   kTimeout,         ///< no answer within query_timeout
   kBlocked,         ///< a call of the SUT did not return
+  kHopeless,        ///< too many queries were over target_latency
   kSutFailed,       ///< the SUT said that it cannot go on
   kInterrupted,     ///< the user stopped it
 };
@@ -105,8 +106,8 @@ class Issuer {
   /// issuing ended, which is returned unless the wait ends worse.
   [[nodiscard]] EndCause drain(EndCause end);
 
-  /// Looks for a query that has no answer for longer than query_timeout: the whole test ends then.
-  /// For one thread at a time.
+  /// Looks for what ends an open loop: a query that has no answer for longer than query_timeout,
+  /// or too many over the limit. For one thread at a time.
   void look_for_overdue(std::int64_t now_ns);
 
   /// Runs `work` on the settings' issue threads.
@@ -134,7 +135,12 @@ class Issuer {
   const ThreadTeam& team_;
   std::optional<OutputSampler> sampler_;
   std::atomic<std::int64_t> window_start_ns_{-1};
+  void count_over_limit(std::int64_t now_ns, std::uint64_t issued);
+  [[nodiscard]] std::uint64_t over_limit_max() const;
+
   std::uint64_t oldest_query_ = 0;  ///< those before it are answered
+  std::uint64_t judged_query_ = 0;  ///< of those before it, over_limit_ were over target_latency
+  std::uint64_t over_limit_ = 0;
   std::vector<QuerySample> warmup_query_;
   std::uint64_t warmup_samples_ = 0;
 };

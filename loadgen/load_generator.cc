@@ -29,6 +29,8 @@ using record::Measurement;
 const std::atomic<bool> g_never_interrupted{false};
 /// How often a test that was given up looks whether its calls have returned.
 constexpr std::int64_t kGiveUpLookNs = 1'000'000;
+/// How long a stuck call may take to return once stop() has.
+constexpr std::int64_t kReturnGraceNs = 200'000'000;
 
 /// One test, from loading to verdict. It owns all that a thread of the SUT may still reach when a
 /// call is given up; what is the caller's is not touched from then on.
@@ -183,7 +185,11 @@ Result<Measurement> TestRun::give_up(const GuardedSut::Blocked& blocked,
     }).detach();
   }
   const std::int64_t deadline_ns = clock_.now_ns() + (in_stop ? 0 : settings_.stop_timeout_ns);
-  while (!(stopped->load() && is_back()) && clock_.now_ns() < deadline_ns) {
+  while (!stopped->load() && clock_.now_ns() < deadline_ns) {
+    clock_.sleep_until_ns(clock_.now_ns() + kGiveUpLookNs);
+  }
+  const std::int64_t grace_ns = clock_.now_ns() + kReturnGraceNs;
+  while (!is_back() && clock_.now_ns() < grace_ns) {
     clock_.sleep_until_ns(clock_.now_ns() + kGiveUpLookNs);
   }
   status_.reset();
@@ -374,7 +380,7 @@ Result<Measurement> run_test(SystemUnderTest& sut, SampleLibrary& library, const
     return usage_error("scenario: {} is not available in this version",
                        scenario_name(settings.scenario));
   }
-  LODE_CHECK_OK(validate(settings));
+  LODE_CHECK_OK(validate_values(settings));
   auto run = std::make_shared<TestRun>(sut, library, settings, *policy, clock, hooks);
   return clock.is_simulated() ? run->run() : run_and_watch(std::move(run));
 }

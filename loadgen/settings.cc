@@ -52,6 +52,11 @@ Status validate_stop_rule(const Settings& settings) {
   if (settings.min_query_count == 0) {
     return usage_error("min_queries is 0; use at least 1");
   }
+  return {};
+}
+
+/// That no limit ends the test before its minima.
+Status validate_minima(const Settings& settings) {
   if (settings.max_duration_ns != 0 && settings.max_duration_ns < settings.min_duration_ns) {
     return usage_error("max_duration {} is below min_duration {}; raise the one or lower the other",
                        format_duration_exact(settings.max_duration_ns),
@@ -181,6 +186,11 @@ std::optional<Mode> mode_from_name(std::string_view name) {
 }
 
 Status validate(const Settings& settings) {
+  LODE_CHECK_OK(validate_values(settings));
+  return settings.mode == Mode::kPerformance ? validate_minima(settings) : Status{};
+}
+
+Status validate_values(const Settings& settings) {
   if (settings.mode == Mode::kPerformance) LODE_CHECK_OK(validate_stop_rule(settings));
   LODE_CHECK_OK(validate_limits(settings));
   LODE_CHECK_OK(validate_latency_target(settings));

@@ -66,6 +66,9 @@ struct Settings {
   /// Server: queries that are due already go to the SUT in one call, each with its own time.
   bool coalesce = false;
   std::uint64_t issue_threads = 1;  ///< server
+  /// Server: ends the test, INVALID, as soon as so many queries were over target_latency that the
+  /// queries that min_query_count and min_duration ask for cannot make up for them.
+  bool end_when_hopeless = false;
   /// Single-stream: queries that wait for their answers at once.
   std::uint64_t concurrency = 1;
   double target_percentile = 0.0;  ///< 0: the scenario's own (0.90 single-stream, otherwise 0.99)
@@ -105,5 +108,8 @@ struct Settings {
 /// key that means nothing in this scenario. Whether the scenario exists in this build is
 /// run_test()'s to say.
 [[nodiscard]] Status validate(const Settings& settings);
+
+/// The same without limits that contradict each other: a test that can only be INVALID can be run.
+[[nodiscard]] Status validate_values(const Settings& settings);
 
 }  // namespace lode::loadgen

@@ -56,13 +56,16 @@ class TestSink final : public CompletionSink {
 
   /// A query was not answered within its time.
   void set_timed_out() { trouble_.fetch_or(kTimedOut, std::memory_order_release); }
+  /// Too many queries were over the limit for the test to be VALID.
+  void set_hopeless() { trouble_.fetch_or(kHopeless, std::memory_order_release); }
 
   [[nodiscard]] AnswerCounter& timed() { return timed_; }
   [[nodiscard]] AnswerCounter& warmup() { return warmup_; }
-  /// Any of the two below: what every query looks at.
+  /// Any of the three below: what every query looks at.
   [[nodiscard]] bool in_trouble() const { return trouble_.load(std::memory_order_relaxed) != 0; }
   [[nodiscard]] bool failed() const { return has(kFailed); }
   [[nodiscard]] bool timed_out() const { return has(kTimedOut); }
+  [[nodiscard]] bool hopeless() const { return has(kHopeless); }
   /// The first failure.
   [[nodiscard]] std::optional<Error> failure() const;
 
@@ -74,6 +77,7 @@ class TestSink final : public CompletionSink {
  private:
   static constexpr unsigned kFailed = 1;
   static constexpr unsigned kTimedOut = 2;
+  static constexpr unsigned kHopeless = 4;
 
   [[nodiscard]] bool has(unsigned flag) const {
     return (trouble_.load(std::memory_order_acquire) & flag) != 0;

@@ -64,6 +64,7 @@ bool ended_early(const Outcome& outcome) {
     case EndCause::kSutFailed:
     case EndCause::kTimeout:
     case EndCause::kBlocked:
+    case EndCause::kHopeless:
       return true;
     case EndCause::kRecorderMemory:
       return memory_ended_it(outcome);
@@ -227,6 +228,14 @@ std::optional<Reason> check_early_stopping(const Outcome& outcome) {
 
 std::optional<Reason> check_target_latency(const Outcome& outcome) {
   const std::int64_t limit_ns = outcome.settings.target_latency_ns;
+  if (outcome.end == EndCause::kHopeless) {
+    return Reason{
+        "target_latency",
+        fmt::format("too many of {} queries over it, the test was ended", outcome.issued_samples),
+        fmt::format("{} at most {}", percentile_name(*outcome.percentile),
+                    format_duration(limit_ns)),
+        "lower target_qps"};
+  }
   if (limit_ns == 0 || !is_performance(outcome) || !outcome.percentile ||
       !outcome.metrics.latency_ns) {
     return std::nullopt;

@@ -8,6 +8,8 @@
 #include "config/keys.h"
 #include "config/resolve.h"
 #include "loadgen/arrivals.h"
+#include "loadgen/peak_search.h"
+#include "run/mlperf_files.h"
 #include "run/resources.h"
 #include "run/scorer.h"
 #include "run/subject.h"
@@ -110,6 +112,19 @@ Result<loadgen::Settings> complete_settings(const ResolvedConfig& config) {
   return settings;
 }
 
+/// One test, or the best of a search for the highest rate.
+Result<record::Measurement> measure(const config::RunConfig& values,
+                                    const loadgen::Settings& settings, const Subject& subject,
+                                    const loadgen::TestHooks& hooks) {
+  if (!values.find_peak) {
+    return loadgen::run_test(*subject.sut, *subject.library, settings, *subject.clock, hooks);
+  }
+  LODE_TRY(loadgen::PeakSearch search,
+           loadgen::find_peak_qps(*subject.sut, *subject.library, settings, *subject.clock, hooks,
+                                  /*precision_qps=*/0.0));
+  return std::move(search.measurement);
+}
+
 /// Names the directory asked for where an error names its staging place.
 Error in_users_terms(const Error& error, const PendingDirectory& directory,
                      const std::filesystem::path& output) {
@@ -150,16 +165,20 @@ Result<RunOutcome> execute(const ResolvedConfig& config, std::string_view comman
                                 .progress = hooks.progress,
                                 .outputs = {},
                                 .issue_threads = {}};
+  MlperfFiles files;
   std::optional<Scorer> scorer;
   if (values.settings.mode == loadgen::Mode::kAccuracy) {
     scorer.emplace(*subject.library);
-    test_hooks.outputs = [&scorer](loadgen::SampleId, SampleIndex index,
-                                   std::span<const std::byte> output) {
-      return scorer->add(index, output);
+    test_hooks.outputs = [&](loadgen::SampleId id, SampleIndex index,
+                             std::span<const std::byte> output) {
+      const Status scored = scorer->add(index, output);
+      if (scored.ok()) files.add_output(id, index, output);
+      return scored;
     };
   }
-  LODE_TRY(record::Measurement measurement,
-           loadgen::run_test(*subject.sut, *subject.library, settings, *subject.clock, test_hooks));
+  files.begin(subject.sut->name(), *subject.library);
+  LODE_TRY(record::Measurement measurement, measure(values, settings, subject, test_hooks));
+  LODE_CHECK_OK(files.write(settings, measurement, values.trace, directory.staging()));
   record.interrupted = measurement.interrupted;
   record.verdict = std::move(measurement.verdict);
   record.metrics = std::move(measurement.metrics);

@@ -23,7 +23,8 @@ class ServerLoop {
         clock_(issuer.clock()),
         stream_(loaded, 1, settings_),
         schedule_(settings_),
-        is_shared_(settings_.issue_threads > 1 && !clock_.is_simulated()) {
+        is_shared_(settings_.issue_threads > 1 && !clock_.is_simulated()),
+        has_limits_(settings_.max_query_count != 0 || settings_.max_duration_ns != 0) {
     draw();
   }
 
@@ -44,6 +45,7 @@ class ServerLoop {
   QueryStream stream_;
   ArrivalSchedule schedule_;
   bool is_shared_;
+  bool has_limits_;
 
   // Of whoever has the turn.
   std::optional<std::int64_t> due_ns_;  ///< of the next query, from the window's begin
@@ -79,7 +81,9 @@ std::optional<EndCause> ServerLoop::wait_until_due(std::int64_t& now_ns) {
   now_ns = clock_.now_ns();
   while (true) {
     if (const auto cause = issuer_.trouble()) return cause;
-    if (const auto cause = issuer_.limit_reached(now_ns)) return cause;
+    if (has_limits_) {
+      if (const auto cause = issuer_.limit_reached(now_ns)) return cause;
+    }
     if (now_ns >= due_ns) return std::nullopt;
     clock_.sleep_until_ns(std::min(due_ns, now_ns + kLookEveryNs));
     now_ns = clock_.now_ns();

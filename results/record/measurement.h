@@ -46,6 +46,15 @@ struct EarlyStopping {
   std::optional<std::int64_t> estimate_p99_ns;  ///< single-stream: of p99
 };
 
+/// One test of a search for the highest rate.
+struct PeakProbe {
+  double target_qps = 0.0;
+  bool passed = false;
+  std::int64_t latency_ns = 0;  ///< at the percentile that is limited, of what was answered
+  std::uint64_t queries = 0;    ///< completed
+  std::string reason;           ///< the first rule that was broken; "" if it passed
+};
+
 struct Metrics {
   Headline headline;
   std::uint64_t queries = 0;     ///< completed
@@ -60,6 +69,7 @@ struct Metrics {
   /// At the percentile that target_latency is a limit on; not in the record, which has it
   /// elsewhere.
   std::int64_t judged_latency_ns = 0;
+  std::vector<PeakProbe> peak_search;  ///< empty if the rate was not searched for
 };
 
 /// False when what the headline is a figure of never completed.

@@ -129,6 +129,18 @@ Json early_stopping_json(const EarlyStopping& early) {
           {"estimate_p99_ns", or_null(early.estimate_p99_ns)}};
 }
 
+Json peak_search_json(const std::vector<PeakProbe>& probes) {
+  Json list = Json::array();
+  for (const PeakProbe& probe : probes) {
+    list.push_back({{"target_qps", finite(probe.target_qps)},
+                    {"passed", probe.passed},
+                    {"latency_ns", probe.latency_ns},
+                    {"queries", probe.queries},
+                    {"reason", text_or_null(probe.reason)}});
+  }
+  return list;
+}
+
 Json metrics_json(const Record& record) {
   const Metrics& metrics = record.metrics;
   Json json = {
@@ -143,6 +155,7 @@ Json metrics_json(const Record& record) {
       {"early_stopping", early_stopping_json(metrics.early_stopping)},
       {"warmup_queries", record.warmup_queries},
   };
+  if (!metrics.peak_search.empty()) json["peak_search"] = peak_search_json(metrics.peak_search);
   if (record.expected_qps > 0) json["expected_qps"] = finite(record.expected_qps);
   return json;
 }

@@ -228,6 +228,14 @@ EarlyStopping as_early_stopping(const JsonCursor& cursor) {
   return early;
 }
 
+PeakProbe as_probe(const JsonCursor& cursor) {
+  return {.target_qps = cursor.at("target_qps").number(),
+          .passed = cursor.at("passed").boolean(),
+          .latency_ns = cursor.at("latency_ns").integer(),
+          .queries = cursor.at("queries").count(),
+          .reason = cursor.at("reason").text_or_null()};
+}
+
 Metrics as_metrics(const JsonCursor& cursor) {
   Metrics metrics;
   const JsonCursor headline = cursor.at("headline");
@@ -242,6 +250,7 @@ Metrics as_metrics(const JsonCursor& cursor) {
   metrics.service_ns = cursor.at("service_ns").optional(as_distribution);
   metrics.issue_lag_ns = cursor.at("issue_lag_ns").optional(as_distribution);
   metrics.early_stopping = as_early_stopping(cursor.at("early_stopping"));
+  if (cursor.has("peak_search")) metrics.peak_search = cursor.at("peak_search").list(as_probe);
   return metrics;
 }
 

@@ -54,6 +54,8 @@ TEST(Keys, SetChangesWhatTextShows) {
                                                                   {"early_stopping", "on"},
                                                                   {"recorder_memory", "3MiB"},
                                                                   {"coalesce", "on"},
+                                                                  {"find_peak", "on"},
+                                                                  {"trace", "on"},
                                                                   {"arrivals", "burst:4"},
                                                                   {"target_qps", "3"}};
   for (const KeySpec& key : all_keys()) {

@@ -44,6 +44,7 @@ inline Record sample_record() {
   record.metrics.throughput_samples_per_s = 812.3456789012345;
   record.metrics.latency_ns = Distribution{1, 5, 2, 3, 4, 5, 6, 7, 9007199254740993};
   record.metrics.service_ns = Distribution{1, 1, 1, 1, 1, 1, 1, 1, 1};
+  record.metrics.peak_search = {{100.0, true, 5, 50, ""}, {200.0, false, 9, 60, "target_latency"}};
   record.warmup_queries = 5;
   record.metrics.early_stopping = {true, "", false, 0.99, 62, 662, 0, std::nullopt, 77};
   record.accuracy = Accuracy{500, 382, 460, 0.764, 0.92, std::nullopt, 0, 0.5};
