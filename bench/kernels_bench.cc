@@ -79,9 +79,18 @@ ConvShape conv(std::int64_t size, std::int64_t in_c, std::int64_t out_c, std::in
   return shape;
 }
 
+/// The same on an NCHW input.
+ConvShape plain(ConvShape shape) {
+  shape.x_is_plain = true;
+  return shape;
+}
+
 const std::vector<NamedConv>& conv_cases() {
   static const std::vector<NamedConv> kCases = {
       {"mobilenetv2_stem_224_3_32_3x3s2", conv(224, 3, 32, 3, 2)},
+      {"mobilenetv2_stem_plain", plain(conv(224, 3, 32, 3, 2))},
+      {"resnet50_stem_plain", plain(conv(224, 3, 64, 7, 2))},
+      {"vgg19_stem_plain", plain(conv(224, 3, 64, 3, 1))},
       {"mobilenetv2_112_16_96_1x1", conv(112, 16, 96, 1, 1)},
       {"mobilenetv2_56_144_24_1x1", conv(56, 144, 24, 1, 1)},
       {"mobilenetv2_14_384_64_1x1", conv(14, 384, 64, 1, 1)},
@@ -103,8 +112,20 @@ const std::vector<NamedConv>& dwconv_cases() {
       {"mobilenetv2_112_32_3x3", conv(112, 32, 32, 3, 1, 32)},
       {"mobilenetv2_112_96_3x3s2", conv(112, 96, 96, 3, 2, 96)},
       {"mobilenetv2_56_144_3x3", conv(56, 144, 144, 3, 1, 144)},
+      {"mobilenetv2_56_144_3x3s2", conv(56, 144, 144, 3, 2, 144)},
+      {"mobilenetv2_28_192_3x3", conv(28, 192, 192, 3, 1, 192)},
+      {"mobilenetv2_28_192_3x3s2", conv(28, 192, 192, 3, 2, 192)},
+      {"mobilenetv2_14_384_3x3", conv(14, 384, 384, 3, 1, 384)},
       {"mobilenetv2_14_576_3x3", conv(14, 576, 576, 3, 1, 576)},
+      {"mobilenetv2_14_576_3x3s2", conv(14, 576, 576, 3, 2, 576)},
+      {"mobilenetv2_7_960_3x3", conv(7, 960, 960, 3, 1, 960)},
+      {"mobilenetv3_56_72_3x3", conv(56, 72, 72, 3, 1, 72)},
+      {"mobilenetv3_56_72_5x5s2", conv(56, 72, 72, 5, 2, 72)},
+      {"mobilenetv3_28_120_5x5", conv(28, 120, 120, 5, 1, 120)},
       {"mobilenetv3_14_480_5x5", conv(14, 480, 480, 5, 1, 480)},
+      {"mobilenetv3_7_960_5x5", conv(7, 960, 960, 5, 1, 960)},
+      {"efficientnet_14_672_5x5s2", conv(14, 672, 672, 5, 2, 672)},
+      {"efficientnet_7_1152_5x5", conv(7, 1152, 1152, 5, 1, 1152)},
   };
   return kCases;
 }
