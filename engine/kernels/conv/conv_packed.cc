@@ -10,6 +10,7 @@
 
 #include "engine/kernels/conv/conv.h"
 #include "engine/kernels/gemm/panels.h"
+#include "engine/kernels/task_grid.h"
 
 namespace lode::engine {
 
@@ -22,7 +23,11 @@ constexpr std::int64_t kDepthBlock = 1152;
 constexpr std::int64_t kBlockFloats = 1 << 16;
 constexpr std::int64_t kMaxBlockRows = 192;
 /// Multiply-adds of a task at least: large enough to hide the hand-out.
-constexpr std::int64_t kTaskWork = 1 << 19;
+constexpr std::int64_t kTaskWork = 1 << 18;
+/// Multiply-adds in the time of reading a weight.
+constexpr std::int64_t kReadWork = 2;
+/// And of reading an input float that another worker has just written.
+constexpr std::int64_t kForeignReadWork = 8;
 
 struct Cut {
   std::int64_t rows;       ///< output pixels of all images
@@ -39,6 +44,12 @@ std::int64_t rows_of_task(std::int64_t rows, std::int64_t tasks, std::int64_t ti
   return std::max<std::int64_t>(1, tiles) * tile_rows;
 }
 
+/// Fills the cut of the rows into about `asked` tasks.
+void cut_rows(Cut& cut, std::int64_t asked, std::int64_t tile_rows) {
+  cut.task_rows = rows_of_task(cut.rows, asked, tile_rows);
+  cut.row_tasks = std::max<std::int64_t>(1, cut.rows / cut.task_rows);
+}
+
 Cut cut_of(const TileSet& tiles, const ConvShape& shape) {
   const PanelCut panels(tiles, shape.out_c / shape.groups);
   Cut cut{};
@@ -46,27 +57,27 @@ Cut cut_of(const TileSet& tiles, const ConvShape& shape) {
   cut.panels = panels.count() * shape.groups;
   const std::int64_t tile_rows = tiles.tile_rows[panels.vectors(0) - 1];
   const std::int64_t work = cut.rows * shape.out_c * shape.depth();
-  const std::int64_t wanted = wanted_tasks(shape.workers, kTasksPerWorker, work / kTaskWork);
   const std::int64_t weights = shape.out_c * shape.depth();
   // A prologue is repeated for each group of panels: it counts like reading the input once more.
   const std::int64_t input = shape.batch * shape.in_h * shape.in_w * shape.in_c *
                              (shape.prologue == ConvPrologue::kNone ? 1 : 2);
-  std::int64_t least = -1;
-  for (std::int64_t columns = 1; columns <= cut.panels; ++columns) {
-    const std::int64_t asked = ceil_divide(wanted, columns);
-    const std::int64_t task_rows = rows_of_task(cut.rows, asked, tile_rows);
-    const std::int64_t row_tasks = std::max<std::int64_t>(1, cut.rows / task_rows);
-    // Rows come in whole tiles: a few tasks fewer will do, but not fewer than the workers.
-    if (row_tasks * columns < ceil_divide(wanted, 2) && columns < cut.panels) continue;
-    const std::int64_t reads = row_tasks * weights + columns * input;
-    if (least < 0 || reads < least) {
-      least = reads;
-      cut.task_rows = task_rows;
-      cut.row_tasks = row_tasks;
-      cut.panel_tasks = columns;
-    }
-    if (columns >= wanted) break;
-  }
+  const TaskGrid grid =
+      cheapest_grid(shape.workers, work / kTaskWork, cut.panels, [&](const TaskGrid& tried) {
+        Cut own = cut;
+        cut_rows(own, tried.rows, tile_rows);
+        const std::int64_t tasks = own.row_tasks * tried.columns;
+        const std::int64_t rows = cut.rows - (own.row_tasks - 1) * own.task_rows;
+        const std::int64_t columns =
+            ceil_divide(cut.panels, tried.columns) * panels.vectors(0) * tiles.lanes;
+        // Rows are shared out as in the layers before and behind; groups of panels each need all
+        // rows, whoever made them.
+        const std::int64_t reads =
+            own.row_tasks * weights * kReadWork + (tried.columns - 1) * input * kForeignReadWork;
+        return slowest_worker(shape.workers, tasks, rows * columns * shape.depth()) +
+               reads / wanted_tasks(shape.workers, 1, tasks);
+      });
+  cut_rows(cut, grid.rows, tile_rows);
+  cut.panel_tasks = grid.columns;
   const std::int64_t most = std::clamp<std::int64_t>(
       kBlockFloats / std::max<std::int64_t>(1, std::min(shape.depth(), kDepthBlock)), 2 * tile_rows,
       kMaxBlockRows);

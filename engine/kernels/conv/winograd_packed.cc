@@ -11,6 +11,7 @@
 #include "engine/kernels/conv/conv.h"
 #include "engine/kernels/conv/winograd.h"
 #include "engine/kernels/gemm/panels.h"
+#include "engine/kernels/task_grid.h"
 
 namespace lode::engine {
 
@@ -36,8 +37,16 @@ constexpr std::int64_t kMinBlockTiles = 12;
 constexpr std::int64_t kMaxBlockTiles = 96;
 /// Multiply-adds of a task at least: each reads its weights and transforms its inputs.
 constexpr std::int64_t kTaskWork = 1 << 20;
-/// Transforming one input at one frequency, in reads of a weight.
-constexpr std::int64_t kTransformReads = 2;
+
+// What things cost, in multiply-adds of the register tile.
+
+/// A transform's work for one channel of one frequency, by m / 2.
+constexpr std::array<std::int64_t, 4> kTransformWork = {0, 4, 9, 13};
+/// Reading a weight that the second-level cache does not keep: from a larger cache, where those of
+/// a small layer may still be, and from memory.
+constexpr std::int64_t kNearReadWork = 3;
+constexpr std::int64_t kReadWork = 10;
+constexpr std::int64_t kNearWeights = 3 << 18;
 
 struct Cut {
   std::int64_t tiles_h;  ///< of an image
@@ -49,6 +58,13 @@ struct Cut {
   std::int64_t panel_tasks;
 };
 
+/// Fills the cut of the tiles into about `asked` blocks of at most `most`.
+void cut_blocks(Cut& cut, std::int64_t asked, std::int64_t most) {
+  const std::int64_t blocks = std::max(asked, ceil_divide(cut.tiles, most));
+  cut.block_tiles = std::max(std::min(kMinBlockTiles, cut.tiles), ceil_divide(cut.tiles, blocks));
+  cut.blocks = ceil_divide(cut.tiles, cut.block_tiles);
+}
+
 Cut cut_of(const Winograd& w, const ConvShape& shape) {
   Cut cut{};
   cut.tiles_h = ceil_divide(shape.out_h, w.outputs);
@@ -57,30 +73,26 @@ Cut cut_of(const Winograd& w, const ConvShape& shape) {
   cut.panels = PanelCut(w.tiles, shape.out_c).count();
   const std::int64_t weights = w.frequencies() * shape.in_c * shape.out_c;
   const bool is_cached = weights <= kCachedWeights;
-  // More tasks than workers even out what disturbs one of them, but read large weights again.
-  const std::int64_t wanted =
-      wanted_tasks(shape.workers, is_cached ? kTasksPerWorker : 1, cut.tiles * weights / kTaskWork);
   const std::int64_t room = kBlockFloats / (w.frequencies() * (shape.in_c + shape.out_c));
   const std::int64_t most =
       weights <= kCachedWeights ? std::clamp(room, kMinBlockTiles, kMaxBlockTiles) : kMaxBlockTiles;
-  const std::int64_t fewest_blocks = ceil_divide(cut.tiles, most);
-  // Blocks read the weights anew, groups of panels transform the inputs anew: the cheapest mix that
-  // gives enough tasks.
-  std::int64_t least = -1;
-  for (std::int64_t groups = 1; groups <= cut.panels; ++groups) {
-    const std::int64_t asked = std::max(fewest_blocks, ceil_divide(wanted, groups));
-    const std::int64_t block_tiles =
-        std::max<std::int64_t>(std::min(kMinBlockTiles, cut.tiles), ceil_divide(cut.tiles, asked));
-    const std::int64_t blocks = ceil_divide(cut.tiles, block_tiles);
-    if (blocks * groups < wanted && groups < cut.panels) continue;
-    const std::int64_t reads =
-        blocks * weights + groups * kTransformReads * cut.tiles * w.frequencies() * shape.in_c;
-    if (least >= 0 && reads >= least) continue;
-    least = reads;
-    cut.block_tiles = block_tiles;
-    cut.blocks = blocks;
-    cut.panel_tasks = groups;
-  }
+  // Blocks read the weights anew, groups of panels transform the inputs anew.
+  const std::int64_t reads = is_cached ? 0 : weights * kReadWork;
+  const std::int64_t transforms = cut.tiles * w.frequencies() * shape.in_c *
+                                  kTransformWork[static_cast<std::size_t>(w.outputs / 2)];
+  const TaskGrid grid = cheapest_grid(
+      shape.workers, cut.tiles * weights / kTaskWork, cut.panels, [&](const TaskGrid& tried) {
+        Cut own = cut;
+        cut_blocks(own, tried.rows, most);
+        const std::int64_t tasks = own.blocks * tried.columns;
+        const std::int64_t work = own.block_tiles * w.frequencies() * shape.in_c *
+                                  ceil_divide(cut.panels, tried.columns) * w.tiles.max_vectors *
+                                  w.tiles.lanes;
+        return slowest_worker(shape.workers, tasks,
+                              work + transforms / own.blocks + reads / tried.columns);
+      });
+  cut_blocks(cut, grid.rows, most);
+  cut.panel_tasks = grid.columns;
   return cut;
 }
 
@@ -384,15 +396,7 @@ std::string_view refuse_form(const ConvShape& shape) {
   return "";
 }
 
-// ---- what is worth it, in multiply-adds of the register tile
-
-/// A transform's work for one channel of one frequency, by m / 2.
-constexpr std::array<std::int64_t, 4> kTransformWork = {0, 4, 9, 13};
-/// Reading a weight that the second-level cache does not keep: from a larger cache, where those of
-/// a small layer may still be, and from memory.
-constexpr std::int64_t kNearReadWork = 3;
-constexpr std::int64_t kReadWork = 10;
-constexpr std::int64_t kNearWeights = 3 << 18;
+// ---- what is worth it
 
 std::int64_t read_cost(std::int64_t weights) {
   if (weights <= 2 * kCachedWeights) return 0;

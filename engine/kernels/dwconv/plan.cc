@@ -10,6 +10,8 @@ namespace {
 
 /// Multiply-adds of a task: large enough to hide the hand-out.
 constexpr std::int64_t kTaskWork = 1 << 17;
+/// And of one that is made for the sake of another worker.
+constexpr std::int64_t kSharedWork = 1 << 15;
 /// Tasks of an image at most: few threads end about together.
 constexpr std::int64_t kMostTasks = 16;
 /// Input that stays in the second cache: such images are cut by channels, which costs nothing. In a
@@ -22,10 +24,17 @@ constexpr std::int64_t kRunMultiple = 16;
 DwConvCut cut_dwconv(const ConvShape& shape) {
   const std::int64_t rows = std::max<std::int64_t>(1, shape.out_h);
   const std::int64_t work = shape.out_pixels() * shape.out_c * shape.kernel_h * shape.kernel_w;
-  const std::int64_t tasks = std::clamp<std::int64_t>(work / kTaskWork, 1, kMostTasks);
+  std::int64_t tasks = std::clamp<std::int64_t>(work / kTaskWork, 1, kMostTasks);
   DwConvCut cut;
   cut.channels = shape.out_c;
-  if (shape.in_h * shape.in_w * shape.in_c <= kCachedFloats) {
+  const std::int64_t sharing = wanted_tasks(shape.workers, 1, work / kSharedWork);
+  const bool share_rows = sharing > 1 && sharing * 2 <= rows;
+  if (share_rows) {
+    // Rows, as the convolutions before and behind cut them: what a worker reads is in its own
+    // cache.
+    tasks = round_up(std::max(tasks, sharing), sharing);
+  } else if (shape.in_h * shape.in_w * shape.in_c <= kCachedFloats) {
+    tasks = std::max(tasks, sharing);
     cut.channels = round_up(ceil_divide(shape.out_c, tasks), kRunMultiple);
     cut.runs = ceil_divide(shape.out_c, cut.channels);
   }

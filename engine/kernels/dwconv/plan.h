@@ -7,7 +7,7 @@
 namespace lode::engine {
 
 /// A task is a band of output rows of one image and a run of its channels. It depends on the
-/// image's extents alone.
+/// image's extents and the number of workers.
 struct DwConvCut {
   std::int64_t rows = 1;  ///< of a band
   std::int64_t bands = 1;
