@@ -8,12 +8,13 @@ FUZZ_SECONDS ?= 60
 # A Python with onnxruntime and openvino, and options of bench/compare_models.py.
 PEERS_PYTHON ?=
 BENCH_FLAGS ?=
+OUTPUTS_FLAGS ?=
 # Paths count from here, so that a second clone finds what the first one compiled.
 export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
 CTEST_FLAGS := --output-on-failure --no-tests=error
 
-.PHONY: bench-loadgen soak help setup build demo test unit asan tsan bench fuzz fmt tidy clean
+.PHONY: bench-loadgen outputs soak help setup build demo test unit asan tsan bench fuzz fmt tidy clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -55,6 +56,10 @@ bench: build     ## kernels, then whole models beside the peers of PEERS_PYTHON;
 	@build/release/bin/runtime_bench --benchmark_min_time=0.2 --benchmark_out=build/bench/runtime.json
 	@bench/compare_models.py --lode $(LODE) $(if $(PEERS_PYTHON),--python $(PEERS_PYTHON)) \
 	  --json build/bench/models.json --markdown build/bench/models.md $(BENCH_FLAGS)
+
+outputs: build   ## every zoo model's outputs against ONNX Runtime's (PEERS_PYTHON), on every instruction set
+	@$(or $(PEERS_PYTHON),$(error set PEERS_PYTHON to a Python with onnxruntime and numpy)) \
+	  bench/check_outputs.py --lode $(LODE) $(OUTPUTS_FLAGS)
 
 fuzz:            ## every fuzzer for FUZZ_SECONDS (60) each
 	@tools/setup.sh tools/packages-fuzz.txt

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Compares lode's outputs with ONNX Runtime's, over models, image sizes, batches and instruction sets.
+"""Compares lode's outputs with ONNX Runtime's, by model, image size, batch and instruction set.
 
   ENV/bin/python bench/check_outputs.py [--models NAME_OR_FILE,...] [--sizes 224,160]
                  [--batches 1,3,8] [--isas generic,avx2,avx512] [--tolerance 1e-4]
