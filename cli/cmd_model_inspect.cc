@@ -43,12 +43,18 @@ ordered_json pass_json(const engine::PassReport& report, bool explain) {
   return json;
 }
 
-ordered_json plan_json(const engine::PlanInfo& plan) {
+ordered_json plan_json(const engine::PlanInfo& plan, bool explain) {
   ordered_json json = {{"static", plan.is_static},
                        {"arena_bytes", plan.arena_bytes},
                        {"packed_weight_bytes", plan.packed_weight_bytes},
                        {"data_dependent_nodes", plan.data_dependent_nodes},
+                       {"decisions", ordered_json::array()},
                        {"steps", ordered_json::array()}};
+  for (const engine::PassReport& decision : plan.decisions) {
+    ordered_json row = pass_json(decision, explain);
+    row.erase("duration_ns");
+    json["decisions"].push_back(std::move(row));
+  }
   for (const engine::StepInfo& step : plan.steps) {
     json["steps"].push_back({{"node", step.node},
                              {"op_type", step.op_type},
@@ -86,7 +92,7 @@ Result<ordered_json> collect(const InspectFlags& flags, const engine::Model& mod
     return json;
   }
   LODE_TRY(const engine::PlanInfo plan, session.plan_info(*shapes));
-  json["plan"] = plan_json(plan);
+  json["plan"] = plan_json(plan, flags.explain);
   return json;
 }
 
@@ -100,6 +106,15 @@ std::string port_text(const ordered_json& port) {
                      extents);
 }
 
+std::string refused_text(const ordered_json& report) {
+  std::string text;
+  for (const auto& refused : report.value("refused", ordered_json::array())) {
+    text += fmt::format("               not {}: {}\n", refused["node"].get<std::string>(),
+                        refused["why"].get<std::string>());
+  }
+  return text;
+}
+
 std::string plan_text(const ordered_json& json) {
   const ordered_json& plan = json["plan"];
   if (plan.is_null())
@@ -110,10 +125,15 @@ std::string plan_text(const ordered_json& json) {
         "executor, which allocates\n",
         plan["data_dependent_nodes"].dump());
   }
-  std::string text =
-      fmt::format("plan         {} steps, arena {}, packed weights {}\n\n", plan["steps"].size(),
-                  format_bytes(plan["arena_bytes"].get<std::uint64_t>()),
-                  format_bytes(plan["packed_weight_bytes"].get<std::uint64_t>()));
+  std::string text;
+  for (const auto& decision : plan["decisions"]) {
+    text += fmt::format("decision     {:<22} {:>4} changes\n", decision["name"].get<std::string>(),
+                        decision["changes"].get<std::int64_t>());
+    text += refused_text(decision);
+  }
+  text += fmt::format("plan         {} steps, arena {}, packed weights {}\n\n",
+                      plan["steps"].size(), format_bytes(plan["arena_bytes"].get<std::uint64_t>()),
+                      format_bytes(plan["packed_weight_bytes"].get<std::uint64_t>()));
   std::size_t widest = 4;
   for (const auto& step : plan["steps"]) {
     widest = std::max(widest, std::min<std::size_t>(step["node"].get<std::string>().size(), 40));
@@ -145,10 +165,7 @@ std::string as_text(const ordered_json& json) {
     text += fmt::format("pass         {:<22} {:>4} changes  {}\n", pass["name"].get<std::string>(),
                         pass["changes"].get<std::int64_t>(),
                         format_duration(pass["duration_ns"].get<std::int64_t>()));
-    for (const auto& refused : pass.value("refused", ordered_json::array())) {
-      text += fmt::format("               not {}: {}\n", refused["node"].get<std::string>(),
-                          refused["why"].get<std::string>());
-    }
+    text += refused_text(pass);
   }
   return text + plan_text(json);
 }
@@ -172,7 +189,7 @@ void add_model_inspect(CLI::App& model, Invocation& invocation) {
   CLI::App* command = model.add_subcommand("inspect", "operators, passes, plan and kernels");
   add_model_flags(*command, flags->model);
   add_extent_flags(*command, flags->model);
-  command->add_flag("--explain", flags->explain, "say why a pass left a node alone");
+  command->add_flag("--explain", flags->explain, "say why a pass or a decision left a node alone");
   command->add_flag("--dump", flags->dump, "print the graph after the passes, a line a node");
   command->add_option("--format", flags->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}));

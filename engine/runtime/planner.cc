@@ -423,6 +423,7 @@ Status Planner::add_node(const Node& node) {
     step =
         reference_step(node, *definition, inputs, outputs, std::move(step.reason), parts_.failure);
   }
+  if (step.kernel.find("winograd") != std::string::npos) ++decision(MachinePass::kWinograd).changes;
   append(node, std::move(step), places);
   return {};
 }
