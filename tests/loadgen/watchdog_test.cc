@@ -33,6 +33,7 @@ class FaultySut final : public SystemUnderTest {
     if (strikes && fault == Fault::kHang) return;
     if (strikes && fault == Fault::kBlock) {
       while (!released) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      is_back = true;
       return;
     }
     for (const QuerySample& sample : query) {
@@ -57,6 +58,7 @@ class FaultySut final : public SystemUnderTest {
   int strikes_from = 20;
   bool stop_releases = true;
   std::atomic<bool> released{false};
+  std::atomic<bool> is_back{false};  ///< the blocked call has come to its end
   std::atomic<int> stops{0};
 
  private:
@@ -124,8 +126,9 @@ TEST_P(Watchdog, ACallThatNeverReturnsIsLeftBehind) {
   EXPECT_THAT(rules(sut), ElementsAre("sut_blocked"));
   FaultySut good;
   EXPECT_THAT(rules(good), ElementsAre());
+  // A SUT stays alive until its calls have returned.
   sut.released = true;
-  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  while (!sut.is_back) std::this_thread::sleep_for(std::chrono::milliseconds(1));
 }
 
 TEST_P(Watchdog, AnExceptionInStartIsAnError) {
