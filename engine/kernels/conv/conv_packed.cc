@@ -89,8 +89,15 @@ std::int64_t taps_of(const ConvShape& shape) {
   return shape.kernel_h * shape.kernel_w;
 }
 
-/// A worker's scratch: pointers [taps][block_rows], then rows after a prologue, then widened
-/// weights.
+/// Factors of an image's channels go into a block's weights instead of its rows, where the rows are
+/// more than the columns. The two round differently: shape alone decides, whatever the batch.
+bool scales_weights(const ConvShape& shape, const Cut& cut) {
+  return shape.prologue == ConvPrologue::kScale &&
+         shape.out_c < std::min(shape.out_pixels(), cut.block_rows);
+}
+
+/// A worker's scratch: pointers [taps][block_rows], then rows after a prologue, then weights that
+/// were widened or scaled.
 struct Scratch {
   std::size_t rows_at;
   std::size_t weights_at;
@@ -108,11 +115,13 @@ Scratch scratch_of(const TileSet& tiles, const ConvShape& shape, const Cut& cut)
   const auto pointer = static_cast<std::int64_t>(sizeof(const float*));
   const auto element = static_cast<std::int64_t>(sizeof(float));
   scratch.rows_at = aligned(taps_of(shape) * cut.block_rows * pointer);
-  const bool copies = shape.prologue != ConvPrologue::kNone;
+  const bool changes_weights = scales_weights(shape, cut);
+  const bool copies = shape.prologue != ConvPrologue::kNone && !changes_weights;
   scratch.weights_at =
       scratch.rows_at + (copies ? aligned(cut.block_rows * shape.in_c * element) : 0);
   const std::int64_t slice = std::min(kDepthBlock, shape.depth()) * tiles.max_vectors * tiles.lanes;
-  scratch.bytes = scratch.weights_at + (shape.half_weights ? aligned(slice * element) : 0);
+  scratch.bytes =
+      scratch.weights_at + (shape.half_weights || changes_weights ? aligned(slice * element) : 0);
   return scratch;
 }
 
@@ -133,11 +142,12 @@ struct Task {
   const float* zeros;  ///< in_c of them
   std::int64_t first_panel;
   std::int64_t end_panel;
+  bool scales_weights;
 
   [[nodiscard]] const float** pointers() const {
     return reinterpret_cast<const float**>(arguments.scratch);
   }
-  [[nodiscard]] float* widened() const {
+  [[nodiscard]] float* own_weights() const {
     return reinterpret_cast<float*>(arguments.scratch + scratch.weights_at);
   }
 };
@@ -229,8 +239,10 @@ void apply_prologue(const Task& task, std::int64_t first, std::int64_t count) {
   }
 }
 
-/// Runs panel `panel` of group `group` on the block's rows.
-void run_panel(const Task& task, std::int64_t group, std::int64_t panel, PanelRun product) {
+/// Runs panel `panel` of group `group` on the block's rows. `factors` of the channels are to be
+/// multiplied into the weights; null: none.
+void run_panel(const Task& task, std::int64_t group, std::int64_t panel, const float* factors,
+               PanelRun product) {
   const ConvShape& shape = task.shape;
   const std::int64_t depth = shape.in_c / shape.groups;
   const std::int64_t taps = taps_of(shape);
@@ -255,18 +267,29 @@ void run_panel(const Task& task, std::int64_t group, std::int64_t panel, PanelRu
       product.residual = is_last ? residual : nullptr;
       product.weights =
           panel_weights(task.panels, task.tiles, shape.half_weights, packed, shape.depth(), panel,
-                        tap * depth + c, product.segments * product.depth, task.widened());
+                        tap * depth + c, product.segments * product.depth, task.own_weights());
+      if (factors != nullptr) {
+        task.tiles.scale_panel(product.weights, factors + c, product.depth,
+                               product.vectors * task.tiles.lanes, task.own_weights());
+        product.weights = task.own_weights();
+      }
       task.tiles.run_panel(product);
       product.bias = nullptr;
     }
   }
 }
 
-/// All panels of the task on rows [first, first + count), at most a block.
+/// All panels of the task on rows [first, first + count), at most a block, and of one image where
+/// weights are scaled.
 void run_block(const Task& task, std::int64_t first, std::int64_t count) {
   const ConvShape& shape = task.shape;
   fill_pointers(task, first, count);
-  if (shape.prologue != ConvPrologue::kNone) apply_prologue(task, first, count);
+  const float* factors = nullptr;
+  if (task.scales_weights) {
+    factors = task.arguments.prologue_scale + first / shape.out_pixels() * shape.in_c;
+  } else if (shape.prologue != ConvPrologue::kNone) {
+    apply_prologue(task, first, count);
+  }
   PanelRun product;
   product.rows = task.pointers();
   product.row_pitch = task.cut.block_rows;
@@ -282,7 +305,7 @@ void run_block(const Task& task, std::int64_t first, std::int64_t count) {
     if (shape.has_residual) {
       product.residual = task.arguments.residual + first * shape.residual_step() + column;
     }
-    run_panel(task, group, panel, product);
+    run_panel(task, group, panel, factors, product);
   }
 }
 
@@ -299,11 +322,15 @@ void run(const ConvShape& shape, const ConvArguments& arguments, std::int64_t in
                   .scratch = scratch_of(kTiles, shape, cut),
                   .zeros = arguments.packed + shape.groups * group_floats(kTiles, shape),
                   .first_panel = cut.panels * panel_task / cut.panel_tasks,
-                  .end_panel = cut.panels * (panel_task + 1) / cut.panel_tasks};
+                  .end_panel = cut.panels * (panel_task + 1) / cut.panel_tasks,
+                  .scales_weights = scales_weights(shape, cut)};
   const std::int64_t end =
       row_task + 1 == cut.row_tasks ? cut.rows : (row_task + 1) * cut.task_rows;
-  for (std::int64_t row = row_task * cut.task_rows; row < end; row += cut.block_rows) {
-    run_block(task, row, std::min(cut.block_rows, end - row));
+  for (std::int64_t row = row_task * cut.task_rows; row < end;) {
+    std::int64_t count = std::min(cut.block_rows, end - row);
+    if (task.scales_weights) count = std::min(count, shape.out_pixels() - row % shape.out_pixels());
+    run_block(task, row, count);
+    row += count;
   }
 }
 

@@ -80,6 +80,10 @@ struct TileSet {
   void (*run_panel)(const PanelRun&) = nullptr;
   void (*run_stem)(const StemRun&) = nullptr;
   void (*scale_rows)(const ScaleRows&) = nullptr;
+  /// to[i][j] = from[i][j] * factors[i] for i in [0, depth) and j in [0, width), dense; `width` is
+  /// a multiple of the lanes, and `to` may be `from`.
+  void (*scale_panel)(const float* from, const float* factors, std::int64_t depth,
+                      std::int64_t width, float* to) = nullptr;
   /// Widens `count` halves (IEEE binary16) to floats.
   void (*widen)(const std::uint16_t* from, std::int64_t count, float* to) = nullptr;
 };

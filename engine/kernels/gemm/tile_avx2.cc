@@ -46,6 +46,7 @@ const TileSet avx2_tiles = {.lanes = 8,
                             .run_panel = run_panel,
                             .run_stem = run_stem,
                             .scale_rows = scale_rows<F32x8>,
+                            .scale_panel = scale_panel<F32x8>,
                             .widen = widen};
 
 }  // namespace lode::engine

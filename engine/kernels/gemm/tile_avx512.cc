@@ -52,6 +52,7 @@ const TileSet avx512_tiles = {.lanes = 16,
                               .run_panel = run_panel,
                               .run_stem = run_stem,
                               .scale_rows = scale_rows<F32x16>,
+                              .scale_panel = scale_panel<F32x16>,
                               .widen = widen};
 
 }  // namespace lode::engine

@@ -335,5 +335,17 @@ void scale_rows(const ScaleRows& run) {
   }
 }
 
+template <typename V>
+void scale_panel(const float* from, const float* factors, std::int64_t depth, std::int64_t width,
+                 float* to) {
+  const typename V::Mask all = V::first(V::kLanes);
+  for (std::int64_t i = 0; i < depth; ++i, from += width, to += width) {
+    const V factor = V::broadcast(factors[i]);
+    for (std::int64_t j = 0; j < width; j += V::kLanes) {
+      multiply(V::load(from + j, all), factor).store(to + j, all);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lode::engine

@@ -143,7 +143,8 @@ std::vector<ConvShape> winograd_shapes(std::int64_t outputs) {
 std::vector<ConvShape> decorated_shapes() {
   std::vector<ConvShape> shapes;
   for (ConvShape shape : {square(5, 20, 37, 1, 1, 0, 1, 1, 2), square(9, 16, 64, 1, 2, 0),
-                          square(6, 7, 18, 3, 1, 1, 1, 1, 2), square(7, 12, 24, 3, 2, 1, 2)}) {
+                          square(9, 37, 20, 1, 1, 0, 1, 1, 2), square(6, 7, 18, 3, 1, 1, 1, 1, 2),
+                          square(7, 12, 24, 3, 2, 1, 2)}) {
     for (const bool half : {false, true}) {
       shape.half_weights = half;
       shape.has_residual = false;
@@ -411,6 +412,10 @@ void check_images_are_independent(std::span<const ConvKernel* const> kernels, Co
     for (std::int64_t i = 0; i < kBatch; ++i) {
       Case one = data;
       one.x = {data.x.begin() + i * image, data.x.begin() + (i + 1) * image};
+      if (shape.prologue == ConvPrologue::kScale) {
+        one.scale = {data.scale.begin() + i * shape.in_c,
+                     data.scale.begin() + (i + 1) * shape.in_c};
+      }
       const auto y = run_kernel(*kernel, shape, one, one.view(), Activation{});
       alone.insert(alone.end(), y.begin(), y.end());
     }
@@ -424,6 +429,10 @@ TEST(Conv, AnImageDoesNotDependOnItsBatch) {
   check_images_are_independent(conv_kernels(), square(15, 13, 21, 1, 2, 0));
   ConvShape scaled = square(9, 13, 37, 1, 1, 0);
   scaled.prologue = ConvPrologue::kAffineRelu;
+  check_images_are_independent(conv_kernels(), scaled);
+  scaled.prologue = ConvPrologue::kScale;
+  check_images_are_independent(conv_kernels(), scaled);
+  scaled.out_c = 7;  // fewer than the pixels: the weights are scaled
   check_images_are_independent(conv_kernels(), scaled);
 }
 
