@@ -7,7 +7,8 @@ namespace mlperf {
 lode::Status SutAdapter::start(const lode::loadgen::TestPlan&,
                                lode::loadgen::CompletionSink& sink) {
   session_ = Sessions::instance().open(sink);
-  if (session_.ok()) return {};
+  is_open_ = session_.ok();
+  if (is_open_) return {};
   return lode::usage_error("{} tests are running already; let one end first", Sessions::kSlots);
 }
 
@@ -22,8 +23,8 @@ void SutAdapter::issue(std::span<const lode::loadgen::QuerySample> query) {
 }
 
 void SutAdapter::stop() {
-  if (session_.ok()) (void)Sessions::instance().close(session_, close_limit_ns_);
-  session_ = {};
+  // A call that is stuck may still look at session_, which therefore stays.
+  if (is_open_.exchange(false)) (void)Sessions::instance().close(session_, close_limit_ns_);
 }
 
 lode::Status QslAdapter::load(std::span<const lode::SampleIndex> indices) {

@@ -1,6 +1,7 @@
 // MLPerf's SUT and library as the core sees them.
 #pragma once
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ class SutAdapter final : public lode::loadgen::SystemUnderTest {
   std::string name_;
   std::int64_t close_limit_ns_;
   Sessions::Open session_;
+  std::atomic<bool> is_open_{false};
 };
 
 class QslAdapter final : public lode::SampleLibrary {
