@@ -251,15 +251,20 @@ Planner::NodePlaces Planner::dense_places(const Node& node, Layout wanted) const
   return places;
 }
 
-/// The graph's input is there in plain order alone, and a kernel takes it so.
+/// The data, a graph's input for one, is there in plain order alone, and a kernel takes it so.
 bool Planner::reads_plain(const Node& node, const PlacementSupport& support) {
   const ValueId id = node.inputs[0];
-  if (!support.plain_input || !is_data(id)) return false;
-  if (copies(id).native != Layout::kPlain || copies(id).dense.exists()) return false;
+  if (!is_data(id) || copies(id).native != Layout::kPlain || copies(id).dense.exists()) {
+    return false;
+  }
   PassReport& report = decision(MachinePass::kPlainFirstLayer);
   if (!passes_.allow(MachinePass::kPlainFirstLayer)) return false;
-  ++report.changes;
-  return true;
+  if (support.plain_input) {
+    ++report.changes;
+  } else if (is_op(node, {"Conv"})) {
+    refuse(report, node, "no kernel reads NCHW for this convolution");
+  }
+  return support.plain_input;
 }
 
 /// What the node's lowering is asked for: the layouts of its rule, and of the inputs and the output

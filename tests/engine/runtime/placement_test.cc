@@ -222,6 +222,12 @@ TEST(Placement, TheFirstLayerReadsItsInputAsItIs) {
   const PlanInfo converted = check(b.graph, {1, 3, 17, 15}, without);
   EXPECT_EQ(decision(converted, "plain_first_layer").changes, 0);
   EXPECT_EQ(converted.steps.front().op_type, "(layout)");
+  ModelOptions generic;
+  generic.isa = "generic";
+  const PlanInfo refused = check(b.graph, {1, 3, 17, 15}, generic);
+  ASSERT_EQ(decision(refused, "plain_first_layer").refused.size(), 1U);
+  EXPECT_EQ(decision(refused, "plain_first_layer").refused[0].why,
+            "no kernel reads NCHW for this convolution");
   if (best_isa() < Isa::kAvx2) GTEST_SKIP() << "no kernel of this machine reads NCHW";
   EXPECT_EQ(decision(plan, "plain_first_layer").changes, 1);
   EXPECT_EQ(plan.steps.front().op_type, "Conv");
