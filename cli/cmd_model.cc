@@ -41,6 +41,7 @@ Result<std::shared_ptr<const engine::Model>> load_model(const ModelFlags& flags)
   options.disabled_passes = flags.disabled_passes;
   options.stop_after_pass = flags.stop_after_pass;
   options.isa = flags.isa;
+  options.release_constants = true;
   LODE_TRY(auto model, engine::Model::load(flags.path, options));
   if (!flags.precision.empty() && flags.precision != model->precision()) {
     return usage_error("--precision {}: '{}' holds {}; leave the flag out or name that",

@@ -75,6 +75,7 @@ Status load_model(const ResolvedConfig& config, Subject& subject, sut::SutReques
   LODE_TRY(const std::uint64_t bytes, file_bytes(values.model));
   engine::ModelOptions options;
   if (values.isa != "best") options.isa = values.isa;
+  options.release_constants = true;
   LODE_TRY(request.model, engine::Model::load(values.model, options));
   const engine::Model& model = *request.model;
   if (!values.precision.empty() && values.precision != model.precision()) {

@@ -46,6 +46,12 @@ void GraphEditor::set_constant(ValueId id, Tensor tensor) {
   value.constant = std::move(tensor);
 }
 
+void GraphEditor::release_constant(ValueId id) {
+  Value& value = mutable_value(id);
+  LODE_ASSERT(value.constant.has_value());
+  value.constant = value.constant->without_elements();
+}
+
 void GraphEditor::drop_constant(ValueId id) {
   Value& value = mutable_value(id);
   LODE_ASSERT(value.consumers.empty());

@@ -14,6 +14,9 @@ class GraphEditor {
   /// A constant. `name` must be new ("" makes one up).
   ValueId add_constant(std::string_view name, Tensor tensor);
   void set_constant(ValueId id, Tensor tensor);
+  /// Frees the elements of a constant, which keeps its type and shape; who still holds a copy of
+  /// the tensor keeps them too. set_constant() brings them back.
+  void release_constant(ValueId id);
   /// Frees a constant that nothing reads any more.
   void drop_constant(ValueId id);
   void declare(ValueId id, std::optional<DType> dtype, std::optional<Shape> shape,

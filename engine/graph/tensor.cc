@@ -16,6 +16,13 @@ Tensor::Tensor(DType dtype, Shape shape) : dtype_(dtype), shape_(shape) {
   data_ = std::shared_ptr<std::byte>(memory, [](std::byte* p) { std::free(p); });
 }
 
+Tensor Tensor::without_elements() const {
+  Tensor result;
+  result.dtype_ = dtype_;
+  result.shape_ = shape_;
+  return result;
+}
+
 Tensor Tensor::reshaped(Shape shape) const {
   LODE_ASSERT(shape.element_count() == element_count());
   Tensor result = *this;

@@ -40,6 +40,10 @@ class Tensor {
   [[nodiscard]] std::span<const T> as() const {
     return view().as<T>();
   }
+  /// False of what without_elements() gives: there is nothing behind its view().
+  [[nodiscard]] bool has_elements() const { return data_ != nullptr; }
+  /// Type and shape alone: what stays in a graph of a constant that was released.
+  [[nodiscard]] Tensor without_elements() const;
   /// The same elements under another shape of equal element count.
   [[nodiscard]] Tensor reshaped(Shape shape) const;
 

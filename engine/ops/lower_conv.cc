@@ -102,7 +102,7 @@ Result<Step> lower_conv(LowerContext& context) {
                              .prologue_shift = optional_float_input(arguments, kConvShift)};
       });
   step.flops = conv_flops(shape);
-  attach_weights(step, std::move(packed));
+  attach_weights(step, std::move(packed), 1U << 1U | 1U << kConvBias);
   return step;
 }
 

@@ -27,7 +27,7 @@ Step gemm_step(LowerContext& context, GemmShape shape, const Activation& activat
                                                  .activation = activation};
                           });
   step.flops = gemm_flops(shape);
-  attach_weights(step, std::move(packed));
+  attach_weights(step, std::move(packed), 0b110U);
   return step;
 }
 

@@ -61,7 +61,7 @@ Result<Step> lower_batch_norm(LowerContext& context) {
                                            .activation = activation};
                   });
   step.may_overwrite = 1U;
-  attach_weights(step, std::move(folded));
+  attach_weights(step, std::move(folded), 0b11110U);
   return step;
 }
 

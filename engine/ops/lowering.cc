@@ -47,10 +47,17 @@ const float* constant_floats(const LowerContext& context, std::size_t index) {
   return context.inputs[index].constant->as<float>().data();
 }
 
+void require_constants(const LowerContext& context) {
+  for (const ValueInfo& input : context.inputs) {
+    if (input.constant != nullptr && !input.constant->has_elements()) throw ConstantsReleased();
+  }
+}
+
 std::shared_ptr<const AlignedFloats> cached_floats(LowerContext& context, std::string_view what,
                                                    std::size_t count,
                                                    const std::function<void(float*)>& fill) {
   const auto make = [&] {
+    require_constants(context);
     auto floats = std::make_shared<AlignedFloats>(count);
     fill(floats->data());
     return floats;

@@ -2,6 +2,8 @@
 // OperatorDef. A lowering that cannot take a node says why in an empty step; the reference serves.
 #pragma once
 
+#include <exception>
+
 #include "engine/kernels/aligned_floats.h"
 #include "engine/kernels/kernel.h"
 #include "engine/ops/operator.h"
@@ -85,6 +87,16 @@ template <typename Chosen, typename KernelShape, typename Bind>
   return step;
 }
 
+/// Thrown where weights are to be packed again, for another kernel, of constants that the graph has
+/// released: they must be brought back before the plan can be made.
+class ConstantsReleased : public std::exception {
+ public:
+  [[nodiscard]] const char* what() const noexcept override { return "constants are released"; }
+};
+
+/// Throws ConstantsReleased if an input is a constant without elements.
+void require_constants(const LowerContext& context);
+
 /// Floats made at load from a node's constants by fill(float*): shared by all plans of the model
 /// if the constants are, else made for this plan. `what` names them among the node's.
 [[nodiscard]] std::shared_ptr<const AlignedFloats> cached_floats(
@@ -100,8 +112,11 @@ template <typename Chosen, typename KernelShape, typename Weights>
                        [&](float* packed) { selection.kernel->pack(shape, weights, packed); });
 }
 
-/// Makes the step keep `weights` alive and account for them.
-inline void attach_weights(Step& step, std::shared_ptr<const AlignedFloats> weights) {
+/// Makes the step keep `weights` alive and account for them. They hold all that the step wants of
+/// the inputs whose bits are set in `packed_inputs`.
+inline void attach_weights(Step& step, std::shared_ptr<const AlignedFloats> weights,
+                           std::uint32_t packed_inputs = 0) {
+  step.packed_inputs = packed_inputs;
   step.weight_bytes = weights->size() * sizeof(float);
   step.weights = std::move(weights);
 }

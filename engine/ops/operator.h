@@ -77,6 +77,8 @@ struct Step {
   std::uint32_t may_overwrite = 0;
   std::shared_ptr<const void> weights;  ///< packed weights that `run` points into
   std::size_t weight_bytes = 0;         ///< of `weights`
+  /// Bit i: input i is a constant that is part of `weights`; `run` does not read it.
+  std::uint32_t packed_inputs = 0;
   /// Multiplications and additions of the definition, of convolutions and matrix products only: a
   /// kernel that needs fewer has more than its machine's FLOP/s. 0: not counted.
   double flops = 0.0;

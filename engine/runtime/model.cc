@@ -2,7 +2,9 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/graph/editor.h"
 #include "engine/onnx/import.h"
+#include "engine/ops/lowering.h"
 #include "engine/runtime/denormals.h"
 #include "engine/runtime/model_impl.h"
 
@@ -77,6 +79,29 @@ Result<Shape> bound_shape(const PortInfo& port, std::int64_t batch, std::int64_t
   return shape;
 }
 
+/// Size and time of the last change: what tells that a file is still the one that was read.
+std::string file_stamp(const std::filesystem::path& path) {
+  std::error_code code;
+  const auto bytes = std::filesystem::file_size(path, code);
+  const auto time = std::filesystem::last_write_time(path, code);
+  return fmt::format("{} {}", bytes, time.time_since_epoch().count());
+}
+
+/// The graph as load() made it.
+Result<Graph> load_again(const std::filesystem::path& path, const ModelOptions& options,
+                         const std::string& stamp) {
+  if (file_stamp(path) != stamp) {
+    return runtime_error(
+        "{}: has changed since it was loaded, and weights are needed again: load it anew",
+        path.string());
+  }
+  const FlushDenormals flush;
+  LODE_TRY(Graph graph, import_onnx(path));
+  LODE_CHECK_OK(optimise(graph, PassOptions{.disabled = options.disabled_passes,
+                                            .stop_after = options.stop_after_pass}));
+  return graph;
+}
+
 }  // namespace
 
 Model::Model(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -85,15 +110,25 @@ Model::~Model() = default;
 Result<std::shared_ptr<const Model>> Model::load(const std::filesystem::path& path,
                                                  const ModelOptions& options) {
   LODE_CHECK_OK(resolve_isa(options.isa));  // before the file: it costs nothing
+  const std::string stamp = file_stamp(path);
   LODE_TRY(Graph graph, import_onnx(path));
-  auto model = from_graph(std::move(graph), options);
-  if (!model.ok() && model.error().kind == ErrorKind::kRuntime) {
-    return model.error().within(path.string());
+  auto impl = make_impl(std::move(graph), options);
+  if (!impl.ok()) {
+    if (impl.error().kind == ErrorKind::kRuntime) return impl.error().within(path.string());
+    return impl.error();
   }
-  return model;
+  if (options.release_constants) {
+    (*impl)->make_graph_again = [path, options, stamp] { return load_again(path, options, stamp); };
+  }
+  return std::shared_ptr<const Model>(new Model(std::move(*impl)));
 }
 
 Result<std::shared_ptr<const Model>> Model::from_graph(Graph graph, const ModelOptions& options) {
+  LODE_TRY(auto impl, make_impl(std::move(graph), options));
+  return std::shared_ptr<const Model>(new Model(std::move(impl)));
+}
+
+Result<std::unique_ptr<Model::Impl>> Model::make_impl(Graph graph, const ModelOptions& options) {
   auto impl = std::make_unique<Impl>();
   LODE_TRY(impl->isa, resolve_isa(options.isa));
   if (!options.stop_after_pass.empty() &&
@@ -113,7 +148,42 @@ Result<std::shared_ptr<const Model>> Model::from_graph(Graph graph, const ModelO
   for (const ValueId id : impl->graph.outputs()) {
     impl->outputs.push_back(port_of(impl->graph.value(id)));
   }
-  return std::shared_ptr<const Model>(new Model(std::move(impl)));
+  return impl;
+}
+
+Result<std::unique_ptr<Plan>> Model::Impl::build_plan(std::span<const Shape> input_shapes,
+                                                      int workers) {
+  const std::lock_guard lock(planning);
+  PlanOptions options{.isa = isa, .passes = machine_passes, .workers = workers};
+  if (make_graph_again) {
+    options.release = [this](ValueId id) { GraphEditor(graph).release_constant(id); };
+  }
+  try {
+    LODE_TRY(auto plan, Plan::build(graph, input_shapes, weights, options));
+    // What runs in the reference executor reads the graph's own constants.
+    if (!plan->is_static()) LODE_CHECK_OK(restore_constants());
+    return plan;
+  } catch (const ConstantsReleased&) {
+    LODE_CHECK_OK(restore_constants());
+    options.release = {};
+    return Plan::build(graph, input_shapes, weights, options);
+  }
+}
+
+/// Brings back what was released, for good.
+Status Model::Impl::restore_constants() {
+  if (!make_graph_again) return {};
+  LODE_TRY(const Graph whole, make_graph_again());
+  LODE_ASSERT(whole.value_capacity() == graph.value_capacity());
+  for (std::size_t i = 0; i < graph.value_capacity(); ++i) {
+    const auto id = static_cast<ValueId>(i);
+    const Tensor* constant = graph.constant(id);
+    if (constant == nullptr || constant->has_elements()) continue;
+    LODE_ASSERT(whole.constant(id) != nullptr && whole.constant(id)->shape() == constant->shape());
+    GraphEditor(graph).set_constant(id, *whole.constant(id));
+  }
+  make_graph_again = nullptr;
+  return {};
 }
 
 std::span<const PortInfo> Model::inputs() const {

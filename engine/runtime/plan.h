@@ -7,6 +7,7 @@
 // by the step that makes it wherever its order allows.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,9 @@
 namespace lode::engine {
 
 class ThreadPool;
+
+/// Frees the elements of a constant of the graph.
+using ReleaseConstant = std::function<void(ValueId)>;
 
 /// Where a value's bytes are.
 struct Buffer {
@@ -60,6 +64,7 @@ struct PlanParts {
   MemoryPlan memory;
   std::vector<Shape> input_shapes;
   std::vector<ValueInfo> outputs;  ///< of the graph
+  std::vector<Tensor> constants;   ///< that steps read, kept alive
   /// Filled by a reference step that fails in a run; cleared by who reads it.
   std::shared_ptr<std::optional<Error>> failure = std::make_shared<std::optional<Error>>();
 };
@@ -69,12 +74,16 @@ struct PlanOptions {
   Isa isa = Isa::kGeneric;  ///< the most that a kernel may use
   MachinePasses passes;
   std::int64_t workers = 1;  ///< who will run the steps; no result depends on it
+  /// Called for each constant that is part of packed weights now and that no other node reads, if
+  /// it is there: the graph may let go of it.
+  ReleaseConstant release = {};
 };
 
 /// A plan that can run: the parts with their pointers bound to an arena.
 class Plan {
  public:
-  /// `graph` and `weights` must outlive the plan.
+  /// `graph` and `weights` must outlive the plan. Throws ConstantsReleased where an earlier plan
+  /// had one released that this one needs.
   [[nodiscard]] static Result<std::unique_ptr<Plan>> build(const Graph& graph,
                                                            std::span<const Shape> input_shapes,
                                                            WeightCache& weights,

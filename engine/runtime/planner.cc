@@ -47,7 +47,8 @@ struct Copies {
 class Planner {
  public:
   Planner(const Graph& graph, WeightCache& weights, const PlanOptions& options)
-      : graph_(graph),
+      : release_(options.release),
+        graph_(graph),
         weights_(weights),
         isa_(options.isa),
         passes_(options.passes),
@@ -90,12 +91,15 @@ class Planner {
   [[nodiscard]] bool is_data(ValueId id) const;
   [[nodiscard]] bool has_shared_constants(const Node& node) const;
   void append(const Node& node, Step step, const NodePlaces& places);
+  void keep_constant(ValueId id);
+  void release_packed(const Node& node, std::uint32_t packed_inputs);
   [[nodiscard]] Argument argument(ValueId id, const Place& place) const;
   Place fetch(ValueId id, const Placement& wanted);
   void append_copy(std::string_view what, ValueId id, const Place& from, const Place& to);
   void place_outputs();
   void plan_arena();
 
+  const ReleaseConstant& release_;
   const Graph& graph_;
   WeightCache& weights_;
   Isa isa_;
@@ -299,7 +303,27 @@ Argument Planner::argument(ValueId id, const Place& place) const {
   return {place.buffer, place.offset_bytes, byte_size(info(id))};
 }
 
+/// What a step reads stays, even if another plan packs it and has the graph release it.
+void Planner::keep_constant(ValueId id) {
+  const Tensor* constant = info(id).constant;
+  if (constant == nullptr) return;
+  if (!constant->has_elements()) throw ConstantsReleased();
+  parts_.constants.push_back(*constant);
+}
+
+/// The packed weights of shared constants live as long as the model: nobody needs both.
+void Planner::release_packed(const Node& node, std::uint32_t packed_inputs) {
+  if (!release_ || packed_inputs == 0 || !has_shared_constants(node)) return;
+  for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+    const ValueId id = node.inputs[i];
+    if (id == kNoValue || (packed_inputs >> i & 1U) == 0) continue;
+    if (graph_.constant(id) == nullptr || graph_.is_output(id)) continue;
+    if (graph_.value(id).consumers.size() == 1) release_(id);
+  }
+}
+
 void Planner::append_copy(std::string_view what, ValueId id, const Place& from, const Place& to) {
+  keep_constant(id);
   PlanStep copy;
   copy.step = layout_step(info(id).dtype, info(id).shape, from.placement, to.placement, isa_);
   copy.op_type = what;
@@ -331,8 +355,12 @@ void Planner::append(const Node& node, Step step, const NodePlaces& places) {
   PlanStep planned;
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
     const ValueId id = node.inputs[i];
-    planned.inputs.push_back(id == kNoValue ? Argument{}
-                                            : argument(id, fetch(id, places.inputs[i])));
+    if (id == kNoValue || (step.packed_inputs >> i & 1U) != 0) {
+      planned.inputs.emplace_back();
+      continue;
+    }
+    keep_constant(id);
+    planned.inputs.push_back(argument(id, fetch(id, places.inputs[i])));
   }
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     const ValueId id = node.outputs[i];
@@ -429,7 +457,9 @@ Status Planner::add_node(const Node& node) {
         reference_step(node, *definition, inputs, outputs, std::move(step.reason), parts_.failure);
   }
   if (step.kernel.find("winograd") != std::string::npos) ++decision(MachinePass::kWinograd).changes;
+  const std::uint32_t packed_inputs = step.packed_inputs;
   append(node, std::move(step), places);
+  release_packed(node, packed_inputs);
   return {};
 }
 

@@ -199,11 +199,7 @@ Result<Plan*> Session::Impl::plan_for(std::span<const Shape> shapes) {
     return std::equal(shapes.begin(), shapes.end(), planned.begin(), planned.end());
   });
   if (known != nullptr) return known;
-  const Model::Impl& held = *model->impl_;
-  LODE_TRY(
-      auto plan,
-      Plan::build(held.graph, shapes, held.weights,
-                  {.isa = held.isa, .passes = held.machine_passes, .workers = pool->threads()}));
+  LODE_TRY(auto plan, model->impl_->build_plan(shapes, pool->threads()));
   LODE_CHECK_OK(check_results(*plan));
   if (plans.size() == kPlansMax) drop_oldest();
   plans.push_back({std::move(plan), ++uses});

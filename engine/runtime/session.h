@@ -28,6 +28,10 @@ struct ModelOptions {
   /// Cap on the instruction set: generic, avx2, avx512, avx512-vnni; "" is the best there is.
   /// One that this machine lacks is a usage error.
   std::string isa;
+  /// Frees constants once they are packed for a kernel, so that a model is not held twice. Of
+  /// load() only: a plan that needs them for another kernel reads the file again, and fails if it
+  /// has changed. Model::graph() then has constants without elements.
+  bool release_constants = false;
 };
 
 /// One declared input or output: shape with -1 for symbolic extents.
@@ -77,6 +81,8 @@ class Model {
 
  private:
   friend class Session;
+  [[nodiscard]] static Result<std::unique_ptr<Impl>> make_impl(Graph graph,
+                                                               const ModelOptions& options);
   explicit Model(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
