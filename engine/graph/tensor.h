@@ -19,6 +19,9 @@ class Tensor {
   /// Zero-filled.
   Tensor(DType dtype, Shape shape);
 
+  /// Of elements that the maker is about to write, all of them.
+  static Tensor for_overwrite(DType dtype, Shape shape);
+
   /// A rank-1 (or given shape) tensor holding `values`.
   template <typename T>
   static Tensor of(std::span<const T> values, Shape shape) {

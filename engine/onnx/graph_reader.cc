@@ -15,8 +15,8 @@ namespace {
 class GraphReader {
  public:
   GraphReader(onnx::GraphProto& proto, const OperatorSets& operator_sets,
-              const std::filesystem::path& folder)
-      : proto_(proto), operator_sets_(operator_sets), folder_(folder), editor_(graph_) {}
+              const DataSources& sources)
+      : proto_(proto), operator_sets_(operator_sets), sources_(sources), editor_(graph_) {}
 
   Result<Graph> read() {
     graph_.name = proto_.name();
@@ -44,7 +44,7 @@ class GraphReader {
 
   onnx::GraphProto& proto_;
   const OperatorSets& operator_sets_;
-  const std::filesystem::path& folder_;
+  const DataSources& sources_;
   Graph graph_;
   GraphEditor editor_;
   std::unordered_map<std::string, ValueId> ids_;
@@ -63,12 +63,17 @@ Status GraphReader::read_initialisers() {
     return runtime_error("sparse initialiser {} is not supported: store it as a dense tensor",
                          quote(proto_.sparse_initializer(0).values().name()));
   }
-  for (onnx::TensorProto& initialiser : *proto_.mutable_initializer()) {
+  for (int i = 0; i < proto_.initializer_size(); ++i) {
+    onnx::TensorProto& initialiser = *proto_.mutable_initializer(i);
+    const auto index = static_cast<std::size_t>(i);
+    const bool is_outside =
+        index < sources_.initialisers.size() && sources_.initialisers[index].has_value();
+    const RawData* raw = is_outside ? &*sources_.initialisers[index] : nullptr;
     if (initialiser.name().empty()) return runtime_error("an initialiser has no name");
     if (ids_.contains(initialiser.name())) {
       return runtime_error("initialiser {} is defined twice", quote(initialiser.name()));
     }
-    LODE_TRY(Tensor tensor, take_tensor(initialiser, folder_));
+    LODE_TRY(Tensor tensor, take_tensor(initialiser, sources_.folder, raw));
     ids_[initialiser.name()] = editor_.add_constant(initialiser.name(), std::move(tensor));
   }
   return {};
@@ -221,7 +226,7 @@ Result<Attribute> GraphReader::read_attribute(onnx::AttributeProto& proto) {
     case onnx::AttributeProto_AttributeType_STRING:
       return Attribute(proto.s());
     case onnx::AttributeProto_AttributeType_TENSOR: {
-      LODE_TRY(Tensor tensor, take_tensor(*proto.mutable_t(), folder_));
+      LODE_TRY(Tensor tensor, take_tensor(*proto.mutable_t(), sources_.folder));
       return Attribute(std::move(tensor));
     }
     case onnx::AttributeProto_AttributeType_FLOATS:
@@ -273,8 +278,8 @@ std::string normalised_domain(const std::string& domain) {
 }
 
 Result<Graph> read_graph(onnx::GraphProto& proto, const OperatorSets& operator_sets,
-                         const std::filesystem::path& folder) {
-  return GraphReader(proto, operator_sets, folder).read();
+                         const DataSources& sources) {
+  return GraphReader(proto, operator_sets, sources).read();
 }
 
 }  // namespace lode::engine

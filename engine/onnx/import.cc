@@ -6,13 +6,19 @@
 #include <google/protobuf/io/zero_copy_stream_impl.h>
 #include <sys/stat.h>
 
+#include <unistd.h>
+
 #include <climits>
+#include <cstring>
+#include <functional>
+#include <memory>
 #include <new>
 #include <system_error>
 
 #include "engine/graph/quote.h"
 #include "engine/onnx/graph_reader.h"
 #include "engine/onnx/tensor_reader.h"
+#include "engine/onnx/weight_scan.h"
 
 namespace lode::engine {
 
@@ -52,7 +58,7 @@ Result<OperatorSets> read_operator_sets(const onnx::ModelProto& model) {
   return sets;
 }
 
-Result<Graph> read_model(onnx::ModelProto& model, const std::filesystem::path& folder) {
+Result<Graph> read_model(onnx::ModelProto& model, const DataSources& sources) {
   if (!model.has_ir_version() || !model.has_graph()) return runtime_error("{}", kNotOnnx);
   if (model.ir_version() < kMinIrVersion || model.ir_version() > kMaxIrVersion) {
     return runtime_error("IR version {} is not supported, {} to {} are", model.ir_version(),
@@ -66,21 +72,83 @@ Result<Graph> read_model(onnx::ModelProto& model, const std::filesystem::path& f
     return runtime_error("holds training information: export it for inference");
   }
   LODE_TRY(const OperatorSets operator_sets, read_operator_sets(model));
-  return read_graph(*model.mutable_graph(), operator_sets, folder);
+  return read_graph(*model.mutable_graph(), operator_sets, sources);
+}
+
+// The bytes of a model, as a stream from their beginning and at any place.
+struct ModelBytes {
+  std::int64_t size = 0;  // 0: not known, as of a pipe
+  std::function<std::unique_ptr<io::ZeroCopyInputStream>()> open;
+  std::function<Status(std::int64_t offset, std::span<std::byte> to)> read;
+};
+
+// The message, large raw data left out and named in `sources` where it can be read afterwards.
+bool parse_model(const ModelBytes& bytes, onnx::ModelProto& model, DataSources& sources) {
+  if (bytes.size > 0) {
+    const auto stream = bytes.open();
+    if (auto scan = scan_weights(*stream, bytes.size)) {
+      for (const auto& range : scan->initialisers) {
+        sources.initialisers.emplace_back();
+        if (range) sources.initialisers.back() = RawData{range->offset, range->bytes, bytes.read};
+      }
+      return model.ParseFromString(scan->rest);
+    }
+  }
+  return parse(*bytes.open(), model);
 }
 
 // Parses and reads; the file's name goes in front of every error.
-Result<Graph> import_stream(io::ZeroCopyInputStream& stream, std::string_view name,
-                            const std::filesystem::path& folder) {
+Result<Graph> import_model(const ModelBytes& bytes, std::string_view name,
+                           const std::filesystem::path& folder) {
   try {
     onnx::ModelProto model;
-    if (!parse(stream, model)) return runtime_error("{}", kNotOnnx).within(name);
-    Result<Graph> graph = read_model(model, folder);
+    DataSources sources{.folder = folder, .initialisers = {}};
+    if (!parse_model(bytes, model, sources)) return runtime_error("{}", kNotOnnx).within(name);
+    Result<Graph> graph = read_model(model, sources);
     if (!graph.ok()) return graph.error().within(name);
     return graph;
   } catch (const std::bad_alloc&) {
     return runtime_error("{}: not enough memory to load the model", name);
   }
+}
+
+// An open file, closed at the end.
+class Descriptor {
+ public:
+  explicit Descriptor(int number) : number_(number) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (number_ >= 0) ::close(number_);
+  }
+  [[nodiscard]] int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+// A stream that leaves the error it met behind.
+class WatchedFile final : public io::FileInputStream {
+ public:
+  WatchedFile(int descriptor, int& error) : FileInputStream(descriptor), error_(error) {}
+  ~WatchedFile() override { error_ = GetErrno(); }
+
+ private:
+  int& error_;
+};
+
+Status read_at(int descriptor, std::int64_t offset, std::span<std::byte> to) {
+  while (!to.empty()) {
+    const ssize_t got = ::pread(descriptor, to.data(), to.size(), offset);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      return runtime_error("cannot be read from the file: {}",
+                           got < 0 ? std::generic_category().message(errno) : "it ends before");
+    }
+    to = to.subspan(static_cast<std::size_t>(got));
+    offset += got;
+  }
+  return {};
 }
 
 Error too_large(std::string_view name) {
@@ -91,23 +159,32 @@ Error too_large(std::string_view name) {
 
 Result<Graph> import_onnx(const std::filesystem::path& path) {
   const std::string name = path.string();
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const int descriptor = file.number();
   if (descriptor < 0) {
     return runtime_error("cannot open model '{}': {}", name,
                          std::generic_category().message(errno));
   }
-  io::FileInputStream file(descriptor);
-  file.SetCloseOnDelete(true);
+  ModelBytes bytes;
   struct stat status {};
   if (::fstat(descriptor, &status) == 0) {
     if (S_ISDIR(status.st_mode)) return runtime_error("{}: is a folder, not a model file", name);
     if (status.st_size > kMaxFileBytes) return too_large(name);
+    if (S_ISREG(status.st_mode)) bytes.size = status.st_size;
   }
+  int read_error = 0;
+  bytes.open = [descriptor, &read_error]() -> std::unique_ptr<io::ZeroCopyInputStream> {
+    ::lseek(descriptor, 0, SEEK_SET);  // a pipe is opened once, and is at its beginning
+    return std::make_unique<WatchedFile>(descriptor, read_error);
+  };
+  bytes.read = [descriptor](std::int64_t offset, std::span<std::byte> to) {
+    return read_at(descriptor, offset, to);
+  };
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  Result<Graph> graph = import_stream(file, name, folder);
-  if (file.GetErrno() != 0) {
+  Result<Graph> graph = import_model(bytes, name, folder);
+  if (read_error != 0) {
     return runtime_error("{}: cannot be read: {}", name,
-                         std::generic_category().message(file.GetErrno()));
+                         std::generic_category().message(read_error));
   }
   return graph;
 }
@@ -115,8 +192,16 @@ Result<Graph> import_onnx(const std::filesystem::path& path) {
 Result<Graph> import_onnx_bytes(std::string_view bytes, std::string_view name,
                                 const std::filesystem::path& folder) {
   if (bytes.size() > static_cast<std::size_t>(kMaxFileBytes)) return too_large(name);
-  io::ArrayInputStream stream(bytes.data(), static_cast<int>(bytes.size()));
-  return import_stream(stream, name, folder);
+  ModelBytes model;
+  model.size = static_cast<std::int64_t>(bytes.size());
+  model.open = [bytes] {
+    return std::make_unique<io::ArrayInputStream>(bytes.data(), static_cast<int>(bytes.size()));
+  };
+  model.read = [bytes](std::int64_t offset, std::span<std::byte> to) -> Status {
+    std::memcpy(to.data(), bytes.data() + offset, to.size());
+    return {};
+  };
+  return import_model(model, name, folder);
 }
 
 Result<Tensor> import_tensor_bytes(std::string_view bytes, std::string_view name) {

@@ -108,21 +108,29 @@ void normalise_bools(Tensor& tensor) {
   for (std::uint8_t& byte : elements<std::uint8_t>(tensor)) byte = byte != 0 ? 1 : 0;
 }
 
-Result<Tensor> take_raw(onnx::TensorProto& proto, DType dtype, const Shape& shape) {
+Result<Tensor> take_raw(onnx::TensorProto& proto, DType dtype, const Shape& shape,
+                        const RawData* raw) {
   const auto needed = static_cast<std::size_t>(shape.element_count()) * dtype_size(dtype);
-  if (proto.raw_data().size() != needed) {
-    return runtime_error("has {} bytes of raw data, {} {} needs {}", proto.raw_data().size(),
-                         dtype_name(dtype), shape.to_string(), needed);
+  const std::size_t there =
+      raw != nullptr ? static_cast<std::size_t>(raw->bytes) : proto.raw_data().size();
+  if (there != needed) {
+    return runtime_error("has {} bytes of raw data, {} {} needs {}", there, dtype_name(dtype),
+                         shape.to_string(), needed);
   }
-  Tensor tensor(dtype, shape);
-  std::copy_n(reinterpret_cast<const std::byte*>(proto.raw_data().data()), needed,
-              tensor.mutable_view().data);
-  delete proto.release_raw_data();
+  Tensor tensor = Tensor::for_overwrite(dtype, shape);
+  std::byte* to = tensor.mutable_view().data;
+  if (raw != nullptr) {
+    LODE_CHECK_OK(raw->read(raw->offset, {to, needed}));
+  } else {
+    std::copy_n(reinterpret_cast<const std::byte*>(proto.raw_data().data()), needed, to);
+    delete proto.release_raw_data();
+  }
   normalise_bools(tensor);
   return tensor;
 }
 
-Result<Tensor> take_checked(onnx::TensorProto& proto, const std::filesystem::path& folder) {
+Result<Tensor> take_checked(onnx::TensorProto& proto, const std::filesystem::path& folder,
+                            const RawData* raw) {
   LODE_TRY(const DType dtype, dtype_from_onnx(proto.data_type()));
   if (proto.has_segment()) return runtime_error("is stored in segments, which are not supported");
   const std::span<const std::int64_t> extents(proto.dims().data(),
@@ -131,17 +139,19 @@ Result<Tensor> take_checked(onnx::TensorProto& proto, const std::filesystem::pat
   const Shape shape(extents);
   const std::int64_t typed = typed_element_count(proto);
   if (proto.data_location() == onnx::TensorProto_DataLocation_EXTERNAL) {
-    if (typed != 0 || !proto.raw_data().empty()) {
+    if (typed != 0 || !proto.raw_data().empty() || raw != nullptr) {
       return runtime_error("has both external data and its own");
     }
     LODE_TRY(Tensor tensor, read_external_tensor(proto, dtype, shape, folder));
     normalise_bools(tensor);
     return tensor;
   }
-  if (typed != 0 && !proto.raw_data().empty()) {
+  if (typed != 0 && (!proto.raw_data().empty() || raw != nullptr)) {
     return runtime_error("has both raw data and a typed field");
   }
-  if (typed == 0 && proto.has_raw_data()) return take_raw(proto, dtype, shape);
+  if (typed == 0 && (proto.has_raw_data() || raw != nullptr)) {
+    return take_raw(proto, dtype, shape, raw);
+  }
   if (typed != shape.element_count()) {
     return runtime_error("has {} elements, its shape {} needs {}", typed, shape.to_string(),
                          shape.element_count());
@@ -186,8 +196,9 @@ Status check_extents(std::span<const std::int64_t> extents, bool allow_unknown) 
   return {};
 }
 
-Result<Tensor> take_tensor(onnx::TensorProto& proto, const std::filesystem::path& folder) {
-  Result<Tensor> tensor = take_checked(proto, folder);
+Result<Tensor> take_tensor(onnx::TensorProto& proto, const std::filesystem::path& folder,
+                           const RawData* raw) {
+  Result<Tensor> tensor = take_checked(proto, folder, raw);
   if (tensor.ok() || proto.name().empty()) return tensor;
   return tensor.error().within(fmt::format("tensor {}", quote(proto.name())));
 }
