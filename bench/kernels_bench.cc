@@ -13,6 +13,7 @@
 #include "engine/kernels/eltwise/copy.h"
 #include "engine/kernels/eltwise/eltwise.h"
 #include "engine/kernels/gemm/gemm.h"
+#include "engine/kernels/peak/peak.h"
 #include "engine/kernels/pool/pool.h"
 #include "engine/kernels/reduce/reduce.h"
 
@@ -36,11 +37,20 @@ void run_all_tasks(const Kernel<AnyShape, Arguments>& kernel, const AnyShape& sh
   benchmark::ClobberMemory();
 }
 
+/// What one thread reaches at best, whatever the variant may use: the figure to come near to.
+double peak_flops() {
+  static const double kPeak = measure_flops(select_peak(best_isa()), 0.1);
+  return kPeak;
+}
+
 void set_rates(benchmark::State& state, double flops, double bytes) {
   using benchmark::Counter;
   const auto runs = static_cast<double>(state.iterations());
-  if (flops > 0) state.counters["FLOPS"] = Counter(flops * runs, Counter::kIsRate);
-  state.counters["bytes"] = Counter(bytes * runs, Counter::kIsRate);
+  if (flops > 0) {
+    state.counters["FLOPS"] = Counter(flops * runs, Counter::kIsRate);
+    state.counters["of_peak"] = Counter(flops * runs / peak_flops(), Counter::kIsRate);
+  }
+  if (bytes > 0) state.counters["bytes"] = Counter(bytes * runs, Counter::kIsRate);
 }
 
 template <typename AnyKernel, typename AnyShape>
@@ -56,6 +66,32 @@ void add(std::string_view family, const AnyKernel& kernel, std::string_view what
   benchmark::RegisterBenchmark(
       fmt::format("{}/{}/{}", family, kernel.name, what).c_str(),
       [&kernel, shape, run](benchmark::State& state) { run(state, kernel, shape); });
+}
+
+// ---- the limits themselves
+
+void bench_peak(benchmark::State& state, const PeakKernel& kernel) {
+  constexpr std::int64_t kRounds = 20'000;
+  for (auto _ : state) benchmark::DoNotOptimize(kernel.multiply_add(kRounds));
+  set_rates(state, static_cast<double>(kernel.flops_per_round * kRounds), 0);
+}
+
+/// 64 MB: beyond the caches of a core.
+void bench_read(benchmark::State& state, const PeakKernel& kernel) {
+  const std::int64_t count = std::int64_t{16} << 20U;
+  const AlignedFloats from = ordinary_floats(count);
+  for (auto _ : state) benchmark::DoNotOptimize(kernel.read(from.data(), count));
+  set_rates(state, 0, 4.0 * static_cast<double>(count));
+}
+
+void add_peaks() {
+  for (const PeakKernel* kernel : peak_kernels()) {
+    if (kernel->isa > best_isa()) continue;
+    benchmark::RegisterBenchmark(fmt::format("peak/{}/multiply_add", kernel->name).c_str(),
+                                 [kernel](benchmark::State& state) { bench_peak(state, *kernel); });
+    benchmark::RegisterBenchmark(fmt::format("peak/{}/read_64MB", kernel->name).c_str(),
+                                 [kernel](benchmark::State& state) { bench_read(state, *kernel); });
+  }
 }
 
 // ---- conv and dwconv
@@ -325,6 +361,7 @@ void add_reductions() {
 }  // namespace lode::engine
 
 int main(int argc, char** argv) {
+  lode::engine::add_peaks();
   lode::engine::add_products();
   lode::engine::add_elementwise();
   lode::engine::add_reductions();
