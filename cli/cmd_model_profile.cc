@@ -259,7 +259,7 @@ std::string footer(const Report& report) {
   const auto of_run = [&](double ns) { return 100 * ns / static_cast<double>(profile.run_ns); };
   const double best_ns = report.flops() / report.peak.flops_per_s * 1e9;
   std::string text = fmt::format(
-      "\n{} layers take {}, {:.1f}% of a run's {} (medians of {} runs; a run under the clock {})\n",
+      "\n{} layers take {}, {:.1f}% of a run's {} (median of {} runs; under the clock {})\n",
       profile.steps.size(), format_duration(profile.steps_ns),
       of_run(static_cast<double>(profile.steps_ns)), format_duration(profile.run_ns), profile.runs,
       format_duration(profile.timed_run_ns));

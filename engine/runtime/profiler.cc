@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <numeric>
 
 #include "base/assert.h"
 
@@ -14,6 +15,24 @@ std::int64_t median(std::vector<std::int64_t> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
+}
+
+/// The runs that are neither of the fastest quarter nor of the slowest.
+std::vector<std::size_t> middle_half(const std::vector<std::int64_t>& run_ns) {
+  std::vector<std::size_t> order(run_ns.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return run_ns[a] < run_ns[b]; });
+  const std::size_t quarter = order.size() / 4;
+  return {order.begin() + static_cast<std::ptrdiff_t>(quarter),
+          order.end() - static_cast<std::ptrdiff_t>(quarter)};
+}
+
+std::int64_t mean_of(const std::vector<std::int64_t>& values,
+                     const std::vector<std::size_t>& chosen) {
+  std::int64_t sum = 0;
+  for (const std::size_t index : chosen) sum += values[index];
+  return sum / static_cast<std::int64_t>(chosen.size());
 }
 
 template <typename Run>
@@ -59,8 +78,9 @@ Profile Profiler::result() const {
   profile.runs = run_ns_.size();
   profile.run_ns = median(run_ns_);
   profile.timed_run_ns = median(timed_run_ns_);
+  const std::vector<std::size_t> chosen = middle_half(timed_run_ns_);
   for (std::size_t i = 0; i < steps_.size(); ++i) {
-    profile.steps.push_back({steps_[i], median(step_ns_[i])});
+    profile.steps.push_back({steps_[i], mean_of(step_ns_[i], chosen)});
     profile.steps_ns += profile.steps.back().time_ns;
   }
   return profile;

@@ -13,13 +13,15 @@ namespace lode::engine {
 
 struct ProfiledStep {
   StepInfo info;
-  std::int64_t time_ns = 0;  ///< median over the timed runs
+  /// Mean over the middle half of the timed runs, by their whole time: interrupted runs do not
+  /// count, and unlike medians these add up to the time of a run.
+  std::int64_t time_ns = 0;
 };
 
 struct Profile {
   std::vector<ProfiledStep> steps;  ///< in the order in which they run
   std::size_t runs = 0;             ///< of each kind
-  std::int64_t steps_ns = 0;        ///< sum of the steps' medians
+  std::int64_t steps_ns = 0;        ///< sum of the steps' times
   std::int64_t timed_run_ns = 0;    ///< median of whole runs with the clock on
   std::int64_t run_ns = 0;          ///< median of whole runs as anybody makes them
 };
