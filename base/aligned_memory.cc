@@ -18,12 +18,14 @@ std::byte* allocate_aligned(std::size_t bytes) {
   if (bytes > SIZE_MAX - kHugePage) return nullptr;
   const bool is_large = bytes >= kHugePage;
   const std::size_t alignment = is_large ? kHugePage : kMemoryAlignment;
-  auto* memory =
-      static_cast<std::byte*>(std::aligned_alloc(alignment, rounded_up(bytes, kMemoryAlignment)));
+  // Not aligned_alloc(), which wants a multiple of the alignment: that could be twice the memory.
+  void* fresh = nullptr;
+  if (posix_memalign(&fresh, alignment, rounded_up(bytes, kMemoryAlignment)) != 0) return nullptr;
+  auto* memory = static_cast<std::byte*>(fresh);
 #if defined(MADV_HUGEPAGE)
   // Whole huge pages alone, so that the last one costs no more than what is used of it. A refusal
   // costs speed, nothing else.
-  if (is_large && memory != nullptr) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+  if (is_large) madvise(memory, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
 #endif
   return memory;
 }

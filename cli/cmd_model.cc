@@ -8,7 +8,10 @@ namespace lode::cli {
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command.add_option("model", flags.path, "the model, an ONNX file")->required();
   command.add_option("--precision", flags.precision,
-                     "what the stored model must hold: fp32 (default: whatever it holds)");
+                     "what the model must hold, fp32 or fp16 (default: whatever it holds); fp16 "
+                     "rounds the weights of an FP32 model at load");
+  command.add_flag("--round-activations", flags.round_activations,
+                   "round what each operator makes to half, as half activations would be");
   command.add_option("--isa", flags.isa,
                      "cap on the instruction set: generic, avx2, avx512, avx512-vnni");
   command.add_option("--disable-pass", flags.disabled_passes,
@@ -42,6 +45,8 @@ Result<std::shared_ptr<const engine::Model>> load_model(const ModelFlags& flags)
   options.stop_after_pass = flags.stop_after_pass;
   options.isa = flags.isa;
   options.release_constants = true;
+  options.precision = flags.precision;
+  options.round_activations = flags.round_activations;
   LODE_TRY(auto model, engine::Model::load(flags.path, options));
   if (!flags.precision.empty() && flags.precision != model->precision()) {
     return usage_error("--precision {}: '{}' holds {}; leave the flag out or name that",

@@ -119,6 +119,7 @@ int run_command_line(int argc, const char* const* argv) {
   add_show_command(app, invocation);
   add_dataset_commands(app, invocation);
   add_model_commands(app, invocation);
+  add_quantize_command(app, invocation);
   add_check_command(app, invocation);
   try {
     const Status checked = check_arguments(app, invocation.arguments);

@@ -33,6 +33,7 @@ struct Invocation {
 void add_check_command(CLI::App& app, Invocation& invocation);
 void add_dataset_commands(CLI::App& app, Invocation& invocation);
 void add_model_commands(CLI::App& app, Invocation& invocation);
+void add_quantize_command(CLI::App& app, Invocation& invocation);
 void add_rerun_command(CLI::App& app, Invocation& invocation);
 void add_run_command(CLI::App& app, Invocation& invocation);
 void add_show_command(CLI::App& app, Invocation& invocation);

@@ -13,6 +13,7 @@ namespace lode::cli {
 struct ModelFlags {
   std::string path;
   std::string precision;
+  bool round_activations = false;
   std::string isa;
   std::vector<std::string> disabled_passes;
   std::string stop_after_pass;
@@ -27,7 +28,7 @@ void add_model_flags(CLI::App& command, ModelFlags& flags);
 void add_extent_flags(CLI::App& command, ModelFlags& flags);
 void add_thread_flag(CLI::App& command, ModelFlags& flags);
 
-/// Loads and checks that --precision, if given, is what the stored model holds.
+/// Loads, narrows if --precision asks for it, and checks that the model then holds what was named.
 [[nodiscard]] Result<std::shared_ptr<const engine::Model>> load_model(const ModelFlags& flags);
 
 // The commands of `lode model`, one file each.

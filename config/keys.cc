@@ -59,11 +59,17 @@ Status set_mode(RunConfig& config, std::string_view text) {
 Status set_precision(RunConfig& config, std::string_view text) {
   std::string name;
   LODE_CHECK_OK(read_choice(text, kPrecisions, name));
-  if (name != "fp32") {
-    return usage_error("'{}' is not available in this version; the engine runs fp32 models as fp32",
-                       name);
+  if (name != "fp32" && name != "fp16") {
+    return usage_error("'{}' is not available in this version; there are fp32 and fp16", name);
   }
   config.precision = std::move(name);
+  return {};
+}
+
+Status set_round_activations(RunConfig& config, std::string_view text) {
+  std::string name;
+  LODE_CHECK_OK(read_choice(text, kSwitch, name));
+  config.round_activations = name == "on";
   return {};
 }
 
@@ -253,9 +259,14 @@ constexpr KeySpec kSubjectKeys[] = {
      .choices = kModes, .set = set_mode,
      .text = [](const RunConfig& c) { return std::string(mode_name(c.settings.mode)); }},
     {.name = "precision", .type = ValueType::kChoice,
-     .doc = "the precision the stored model must hold", .choices = kPrecisions,
-     .applies = {{}, {}, kEngine},
+     .doc = "what the model must hold; fp16 rounds the weights of an FP32 model at load",
+     .choices = kPrecisions, .applies = {{}, {}, kEngine},
      .set = set_precision, .text = [](const RunConfig& c) { return c.precision; }},
+    {.name = "round_activations", .type = ValueType::kChoice,
+     .doc = "on: what each operator makes is rounded to half, as half activations would be",
+     .choices = kSwitch, .applies = {{}, {}, kEngine},
+     .set = set_round_activations,
+     .text = [](const RunConfig& c) { return std::string(kSwitch[c.round_activations ? 1 : 0]); }},
     {.name = "calibration", .type = ValueType::kPath,
      .doc = "a dataset whose /calibration samples a quantizer may see; unused with fp32",
      .set = set_path<&RunConfig::calibration>, .text = path_text<&RunConfig::calibration>},

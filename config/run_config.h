@@ -27,7 +27,8 @@ struct RunConfig {
   std::filesystem::path calibration;
   std::filesystem::path output;
   std::string preset;
-  std::string precision;  ///< not set: what the model holds
+  std::string precision;           ///< not set: what the model holds
+  bool round_activations = false;  ///< to half, behind each operator
   SutKind sut = SutKind::kEngine;
   std::string delay = "constant:1ms";  ///< the delay SUT's distribution, read by sut/
 
@@ -40,9 +41,9 @@ struct RunConfig {
   std::optional<std::uint64_t> seed;      ///< the three of `settings` derive from it
   std::optional<double> accuracy_target;  ///< least top-1, a fraction
   std::string arrivals = "poisson";       ///< server; a replay's times are read by run/
-  bool trace = false;      ///< write mlperf_log_trace.json, too
-  bool find_peak = false;  ///< server: search for the highest rate, from target_qps on
-  std::optional<std::int64_t> spin_ns;    ///< not set: by the processors that are left over
+  bool trace = false;                     ///< write mlperf_log_trace.json, too
+  bool find_peak = false;               ///< server: search for the highest rate, from target_qps on
+  std::optional<std::int64_t> spin_ns;  ///< not set: by the processors that are left over
   loadgen::Settings settings;
 };
 

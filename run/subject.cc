@@ -76,6 +76,8 @@ Status load_model(const ResolvedConfig& config, Subject& subject, sut::SutReques
   engine::ModelOptions options;
   if (values.isa != "best") options.isa = values.isa;
   options.release_constants = true;
+  options.precision = values.precision;
+  options.round_activations = values.round_activations;
   LODE_TRY(request.model, engine::Model::load(values.model, options));
   const engine::Model& model = *request.model;
   if (!values.precision.empty() && values.precision != model.precision()) {

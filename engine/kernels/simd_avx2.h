@@ -35,6 +35,10 @@ struct F32x8 {
   [[nodiscard, gnu::always_inline]] static F32x8 load(const float* from) {
     return {_mm256_loadu_ps(from)};
   }
+  /// IEEE halves, widened.
+  [[nodiscard, gnu::always_inline]] static F32x8 load(const std::uint16_t* from) {
+    return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)))};
+  }
   /// Zeros in the lanes outside the mask, whose memory is not touched.
   [[nodiscard, gnu::always_inline]] static F32x8 load(const float* from, Mask mask) {
     return {_mm256_maskload_ps(from, mask)};

@@ -45,6 +45,10 @@ struct F32x16 {
   [[nodiscard, gnu::always_inline]] static F32x16 load(const float* from, Mask mask) {
     return {_mm512_maskz_loadu_ps(mask, from)};
   }
+  /// IEEE halves, widened.
+  [[nodiscard, gnu::always_inline]] static F32x16 load(const std::uint16_t* from) {
+    return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)))};
+  }
   /// `otherwise` in the lanes outside the mask.
   [[nodiscard, gnu::always_inline]] static F32x16 load_or(const float* from, Mask mask,
                                                           F32x16 otherwise) {

@@ -5,6 +5,7 @@
 #include "engine/ops/checks.h"
 #include "engine/ops/conv_fusion.h"
 #include "engine/ops/element.h"
+#include "engine/ops/half_weights.h"
 #include "engine/ops/lowering.h"
 #include "engine/ops/window.h"
 
@@ -22,6 +23,7 @@ Status check_conv(const Node& node) {
                                  {"lode_activation"},
                                  {"lode_alpha"},
                                  {"lode_beta"},
+                                 {kHalfWeightsAttribute},
                                  {"lode_prologue"},
                                  {"lode_residual"}}));
   LODE_CHECK_OK(conv_fusion(node));
@@ -59,7 +61,7 @@ Status check_fusion(const InferContext& context, const Window& window, std::int6
 Status infer_conv(InferContext& context) {
   const Node& node = context.node;
   LODE_CHECK_OK(check_type(context, 0, kFloatTypes));
-  LODE_CHECK_OK(check_same_types(context));
+  LODE_CHECK_OK(check_weighted_types(context));
   const Shape& input = context.inputs[0].shape;
   const Shape& weight = context.inputs[1].shape;
   LODE_TRY(const Window window, conv_window(node, input, weight));
@@ -163,8 +165,10 @@ Status run_conv(const ReferenceContext& context) {
   LODE_TRY(const std::int64_t groups, attribute_int(context.node, "group", 1));
   LODE_TRY(const Activation activation, fused_activation(context.node));
   LODE_TRY(const ConvFusion fusion, conv_fusion(context.node));
-  visit_floating(context.inputs[0].dtype,
-                 [&]<typename T>() { convolve<T>(context, window, groups, activation, fusion); });
+  const WidenedContext widened(context);
+  visit_floating(context.inputs[0].dtype, [&]<typename T>() {
+    convolve<T>(widened.get(), window, groups, activation, fusion);
+  });
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include "engine/ops/broadcast.h"
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
+#include "engine/ops/half_weights.h"
 #include "engine/ops/lowering.h"
 
 namespace lode::engine {
@@ -90,13 +91,14 @@ Status check_gemm(const Node& node) {
                           {"broadcast", 1, 6},
                           {"lode_activation"},
                           {"lode_alpha"},
-                          {"lode_beta"}});
+                          {"lode_beta"},
+                          {kHalfWeightsAttribute}});
 }
 
 Status infer_gemm(InferContext& context) {
   const Node& node = context.node;
   LODE_CHECK_OK(check_type(context, 0, kProductTypes));
-  LODE_CHECK_OK(check_same_types(context));
+  LODE_CHECK_OK(check_weighted_types(context));
   LODE_CHECK_OK(check_fused_activation(context));
   LODE_CHECK_OK(check_rank(context, 0, 2, 2));
   LODE_CHECK_OK(check_rank(context, 1, 2, 2));
@@ -148,8 +150,10 @@ Status run_gemm(const ReferenceContext& context) {
   LODE_TRY(const GemmShape gemm,
            read_gemm(context.node, context.inputs[0].shape, context.inputs[1].shape));
   LODE_TRY(const Activation activation, fused_activation(context.node));
-  return visit_numeric(context.inputs[0].dtype,
-                       [&]<typename T>() { return multiply_gemm<T>(context, gemm, activation); });
+  const WidenedContext widened(context);
+  return visit_numeric(context.inputs[0].dtype, [&]<typename T>() {
+    return multiply_gemm<T>(widened.get(), gemm, activation);
+  });
 }
 
 // A stack of matrices: a vector counts as one row (left) or one column (right).
@@ -173,13 +177,13 @@ MatrixStack as_stack(const Shape& shape, bool is_left) {
 }
 
 Status check_matmul(const Node& node) {
-  return check_signature(node, {.min_inputs = 2, .max_inputs = 2}, {});
+  return check_signature(node, {.min_inputs = 2, .max_inputs = 2}, {{kHalfWeightsAttribute}});
 }
 
 Status infer_matmul(InferContext& context) {
   const Node& node = context.node;
   LODE_CHECK_OK(check_type(context, 0, kProductTypes));
-  LODE_CHECK_OK(check_same_types(context));
+  LODE_CHECK_OK(check_weighted_types(context));
   LODE_CHECK_OK(check_rank(context, 0, 1));
   LODE_CHECK_OK(check_rank(context, 1, 1));
   const Shape& a = context.inputs[0].shape;
@@ -220,8 +224,9 @@ Status run_matmul(const ReferenceContext& context) {
   const MatrixStack left = as_stack(context.inputs[0].shape, true);
   const MatrixStack right = as_stack(context.inputs[1].shape, false);
   LODE_TRY(const Shape batch, broadcast_shapes(context.node, left.batch, right.batch));
+  const WidenedContext widened(context);
   visit_numeric(context.inputs[0].dtype,
-                [&]<typename T>() { multiply_stacks<T>(context, batch, left, right); });
+                [&]<typename T>() { multiply_stacks<T>(widened.get(), batch, left, right); });
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include "engine/kernels/dwconv/dwconv.h"
 #include "engine/ops/activation.h"
 #include "engine/ops/conv_fusion.h"
+#include "engine/ops/half_weights.h"
 #include "engine/ops/lowering.h"
 #include "engine/ops/window.h"
 
@@ -39,7 +40,7 @@ std::string why_not_lowered(const LowerContext& context) {
   const bool has_bias = context.inputs.size() > kConvBias && context.inputs[kConvBias].present;
   if (context.inputs[0].shape.rank() != 4) return "not two spatial axes";
   if (!is_float_input(context, 0)) return "not float";
-  if (!is_float_input(context, 1, true)) return "weights are not constant";
+  if (!has_constant_weights(context)) return "weights are not constant";
   if (has_bias && !is_float_input(context, kConvBias, true)) return "the bias is not constant";
   return "";
 }
@@ -54,6 +55,7 @@ Result<ConvShape> dense_shape(const LowerContext& context) {
   ConvShape shape = conv_shape(window, input, weight, groups);
   shape.has_residual = fusion.has_residual;
   shape.prologue = fusion.prologue;
+  shape.half_weights = context.inputs[kWeightInput].dtype == DType::kF16;
   shape.workers = context.workers;
   shape.allow_winograd = context.passes.allow(MachinePass::kWinograd);
   return shape;
@@ -88,8 +90,11 @@ Result<Step> lower_conv(LowerContext& context) {
   if (shape.has_residual) shape.residual_stride = context.input_places[kConvResidual].pixel_stride;
   const auto selection =
       runs_depthwise(shape) ? select_dwconv(shape, context.isa) : select_conv(shape, context.isa);
-  const ConvWeights weights{constant_floats(context, 1), constant_floats(context, 2)};
-  auto packed = cached_weights(context, selection, shape, weights);
+  const auto& kernel = *selection.kernel;
+  auto packed = cached_floats(context, kernel.name, kernel.packed_floats(shape), [&](float* to) {
+    const FloatWeights weights(*context.inputs[kWeightInput].constant);
+    kernel.pack(shape, {weights.data(), constant_floats(context, kConvBias)}, to);
+  });
   Step step = kernel_step(
       selection, shape, [data = packed->data(), activation](const StepArguments& arguments) {
         return ConvArguments{.x = float_input(arguments, 0),

@@ -26,11 +26,26 @@ Step layout_step(DType dtype, const Shape& shape, const Placement& from, const P
   });
 }
 
+Step round_step(const RoundShape& shape, Isa isa) {
+  return kernel_step(select_round(shape, isa), shape, [](const StepArguments& arguments) {
+    return RoundArguments{float_output(arguments, 0)};
+  });
+}
+
 bool is_float_input(const LowerContext& context, std::size_t index, bool constant) {
   if (index >= context.inputs.size()) return false;
   const ValueInfo& input = context.inputs[index];
   if (!input.present || input.dtype != DType::kF32) return false;
   return !constant || input.constant != nullptr;
+}
+
+bool has_half_constant(const LowerContext& context) {
+  const ValueInfo& weights = context.inputs[1];
+  return weights.dtype == DType::kF16 && weights.constant != nullptr;
+}
+
+bool has_constant_weights(const LowerContext& context) {
+  return is_float_input(context, 1, true) || has_half_constant(context);
 }
 
 bool has_one_float_output(const LowerContext& context) {

@@ -5,6 +5,7 @@
 #include <exception>
 
 #include "engine/kernels/aligned_floats.h"
+#include "engine/kernels/eltwise/round.h"
 #include "engine/kernels/kernel.h"
 #include "engine/ops/operator.h"
 
@@ -32,6 +33,9 @@ namespace lode::engine {
 [[nodiscard]] Step layout_step(DType dtype, const Shape& shape, const Placement& from,
                                const Placement& to, Isa isa);
 
+/// Rounds a float value to half, in place: what the planner puts behind operators where asked to.
+[[nodiscard]] Step round_step(const RoundShape& shape, Isa isa);
+
 /// True if both layouts put the elements of this shape in the same order.
 [[nodiscard]] bool layouts_coincide(const Shape& shape);
 
@@ -50,6 +54,12 @@ namespace lode::engine {
 /// Input `index` is there, is float and, if `constant`, its elements are known.
 [[nodiscard]] bool is_float_input(const LowerContext& context, std::size_t index,
                                   bool constant = false);
+
+/// Input 1 is a constant in half (engine/ops/half_weights.h).
+[[nodiscard]] bool has_half_constant(const LowerContext& context);
+
+/// Input 1 is a constant in float or half.
+[[nodiscard]] bool has_constant_weights(const LowerContext& context);
 
 /// Output 0 is float and there is no other.
 [[nodiscard]] bool has_one_float_output(const LowerContext& context);
@@ -102,15 +112,6 @@ void require_constants(const LowerContext& context);
 [[nodiscard]] std::shared_ptr<const AlignedFloats> cached_floats(
     LowerContext& context, std::string_view what, std::size_t count,
     const std::function<void(float*)>& fill);
-
-/// Weights in the order of the chosen kernel, in the cache of the model.
-template <typename Chosen, typename KernelShape, typename Weights>
-[[nodiscard]] std::shared_ptr<const AlignedFloats> cached_weights(
-    LowerContext& context, const Selection<Chosen>& selection, const KernelShape& shape,
-    const Weights& weights) {
-  return cached_floats(context, selection.kernel->name, selection.kernel->packed_floats(shape),
-                       [&](float* packed) { selection.kernel->pack(shape, weights, packed); });
-}
 
 /// Makes the step keep `weights` alive and account for them. They hold all that the step wants of
 /// the inputs whose bits are set in `packed_inputs`.

@@ -28,8 +28,20 @@ std::optional<std::vector<const Tensor*>> constant_inputs(const Graph& graph, co
   return tensors;
 }
 
+// A Conv, Gemm or MatMul reads the node's result as its second operand.
+bool makes_weights(const Graph& graph, const Node& node) {
+  const ValueId output = node.outputs[0];
+  if (output == kNoValue) return false;
+  const std::vector<NodeId>& consumers = graph.value(output).consumers;
+  return std::any_of(consumers.begin(), consumers.end(), [&](NodeId id) {
+    const Node& consumer = graph.node(id);
+    return is_op(consumer, {"Conv", "Gemm", "MatMul"}) && input_at(consumer, 1) == output;
+  });
+}
+
 // Draws random numbers, or keeps weights small by what folding would undo.
-bool must_stay(const Node& node) {
+bool must_stay(const Graph& graph, const Node& node) {
+  if (is_widened_half(graph, node.outputs[0]) && makes_weights(graph, node)) return true;
   return is_op(node, {"Dropout", "DequantizeLinear"}) ||
          (node.inputs.empty() && !is_op(node, {"Constant"}));
 }
@@ -44,17 +56,6 @@ bool is_needed(const Graph& graph, const Node& node) {
 bool makes_graph_output(const Graph& graph, const Node& node) {
   return std::any_of(node.outputs.begin(), node.outputs.end(),
                      [&](ValueId output) { return graph.is_output(output); });
-}
-
-// A Conv, Gemm or MatMul reads the node's result as its second operand.
-bool makes_weights(const Graph& graph, const Node& node) {
-  const ValueId output = node.outputs[0];
-  if (output == kNoValue) return false;
-  const std::vector<NodeId>& consumers = graph.value(output).consumers;
-  return std::any_of(consumers.begin(), consumers.end(), [&](NodeId id) {
-    const Node& consumer = graph.node(id);
-    return is_op(consumer, {"Conv", "Gemm", "MatMul"}) && input_at(consumer, 1) == output;
-  });
 }
 
 // Bytes of a tensor, or more than any limit here if it is huge.
@@ -118,7 +119,7 @@ Status fold_constants(Graph& graph, PassReport& report) {
     const Node& node = graph.node(id);
     const auto inputs = constant_inputs(graph, node);
     if (!inputs.has_value() || !is_needed(graph, node)) continue;
-    if (must_stay(node)) {
+    if (must_stay(graph, node)) {
       refuse(report, node, "the operator is not folded, even with constant inputs");
       continue;
     }

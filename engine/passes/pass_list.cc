@@ -55,6 +55,14 @@ constexpr std::array kPasses = {
          "multiplies by a squeeze-and-excite gate while the 1x1 convolution behind reads; behind "
          "the folds, which leave no other Mul in between",
          fuse_gate},
+    Pass{"narrow_weights",
+         "rounds weights to half where that is asked for; behind the folds, since a weight that is "
+         "multiplied after it was rounded is rounded twice",
+         narrow_weights, true},
+    Pass{"half_weights",
+         "half the memory traffic of weights that are stored in half; behind narrow_weights, which "
+         "makes such weights",
+         half_weights},
     Pass{"dead_code",
          "frees what the others left over; last, since each of them leaves constants behind",
          dead_code},
@@ -128,7 +136,8 @@ Result<std::vector<PassReport>> optimise(Graph& graph, const PassOptions& option
   }
   std::vector<PassReport> reports;
   for (const Pass& pass : kPasses) {
-    if (!is_disabled(options, pass.name)) {
+    const bool is_wanted = options.narrow_weights || !pass.narrows;
+    if (is_wanted && !is_disabled(options, pass.name)) {
       LODE_TRY(PassReport report, run_pass(pass, graph));
       reports.push_back(std::move(report));
     }

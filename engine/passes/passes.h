@@ -39,6 +39,15 @@ namespace lode::engine {
 /// Makes a Mul by a factor for each image and channel a prologue of the 1x1 Conv behind.
 [[nodiscard]] Status fuse_gate(Graph& graph, PassReport& report);
 
+/// Rounds f32 weights of Conv, Gemm and MatMul to half: each becomes an f16 constant behind a Cast
+/// to f32, which any engine reads. One beyond the range of halves stays and is named. The only pass
+/// that changes results.
+[[nodiscard]] Status narrow_weights(Graph& graph, PassReport& report);
+
+/// Lets Conv, Gemm and MatMul read an f16 constant behind a Cast to f32 as it is
+/// (engine/ops/half_weights.h).
+[[nodiscard]] Status half_weights(Graph& graph, PassReport& report);
+
 /// Removes nodes that no output needs and frees constants that no node reads.
 [[nodiscard]] Status dead_code(Graph& graph, PassReport& report);
 

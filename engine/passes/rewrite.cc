@@ -52,6 +52,9 @@ constexpr std::string_view kRankPreserving[] = {"Conv",        "BatchNormalizati
                                                 "Transpose",   "Identity",
                                                 "Dropout",     "Cast"};
 
+// TensorProto.FLOAT, as Cast's attribute spells it.
+constexpr std::int64_t kOnnxFloat = 1;
+
 // The value whose type (or rank) `id` has, found by walking up through operators of the list.
 ValueId trace(const Graph& graph, ValueId id, std::span<const std::string_view> preserving) {
   while (id != kNoValue) {
@@ -147,6 +150,18 @@ void set_constant_input(GraphEditor& editor, const Graph& graph, NodeId node, st
     LODE_ASSERT(index == graph.node(node).inputs.size());
     editor.append_input(node, fresh);
   }
+}
+
+bool is_widened_half(const Graph& graph, ValueId id) {
+  const Node* cast = producer_of(graph, id);
+  if (cast == nullptr || !is_op(*cast, {"Cast"}) || cast->inputs.size() != 1) return false;
+  const Tensor* halves = graph.constant(cast->inputs[0]);
+  if (halves == nullptr || halves->dtype() != DType::kF16) return false;
+  const auto to = cast->attributes.find("to");
+  if (to == cast->attributes.end()) return false;
+  if (const auto* code = std::get_if<std::int64_t>(&to->second)) return *code == kOnnxFloat;
+  const auto* name = std::get_if<std::string>(&to->second);
+  return name != nullptr && *name == "FLOAT";
 }
 
 void refuse(PassReport& report, const Node& node, std::string why) {

@@ -4,7 +4,9 @@
 
 #include "engine/graph/editor.h"
 #include "engine/onnx/import.h"
+#include "engine/ops/half_weights.h"
 #include "engine/ops/lowering.h"
+#include "engine/passes/rewrite.h"
 #include "engine/runtime/denormals.h"
 #include "engine/runtime/model_impl.h"
 
@@ -40,6 +42,32 @@ std::string_view precision_of(DType dtype) {
     default:
       return "";
   }
+}
+
+Status check_precision(const std::string& name) {
+  if (name.empty() || name == "fp32" || name == "fp16") return {};
+  return usage_error("precision '{}' is not available in this version; there are fp32 and fp16",
+                     name);
+}
+
+/// The constant weights that a node multiplies its data by; null if it is no such node.
+const Tensor* weights_of(const Graph& graph, const Node& node) {
+  if (!is_op(node, {"Conv", "Gemm", "MatMul"})) return nullptr;
+  return graph.constant(input_at(node, kWeightInput));
+}
+
+/// "fp16" of weights in half of which the lesser part stayed float; "" of others.
+std::string_view half_precision(const Graph& graph) {
+  std::int64_t half = 0;
+  std::int64_t wide = 0;
+  for (const NodeId id : graph.topological_order()) {
+    const Node& node = graph.node(id);
+    const Tensor* weights = weights_of(graph, node);
+    if (weights == nullptr) continue;
+    const bool is_half = node.attributes.contains(kHalfWeightsAttribute);
+    (is_half ? half : wide) += weights->element_count();
+  }
+  return half > 0 && half >= wide ? "fp16" : "";
 }
 
 PortInfo port_of(const Value& value) {
@@ -87,6 +115,12 @@ std::string file_stamp(const std::filesystem::path& path) {
   return fmt::format("{} {}", bytes, time.time_since_epoch().count());
 }
 
+PassOptions pass_options(const ModelOptions& options) {
+  return {.disabled = options.disabled_passes,
+          .stop_after = options.stop_after_pass,
+          .narrow_weights = options.precision == "fp16"};
+}
+
 /// The graph as load() made it.
 Result<Graph> load_again(const std::filesystem::path& path, const ModelOptions& options,
                          const std::string& stamp) {
@@ -97,8 +131,7 @@ Result<Graph> load_again(const std::filesystem::path& path, const ModelOptions& 
   }
   const FlushDenormals flush;
   LODE_TRY(Graph graph, import_onnx(path));
-  LODE_CHECK_OK(optimise(graph, PassOptions{.disabled = options.disabled_passes,
-                                            .stop_after = options.stop_after_pass}));
+  LODE_CHECK_OK(optimise(graph, pass_options(options)));
   return graph;
 }
 
@@ -137,11 +170,12 @@ Result<std::unique_ptr<Model::Impl>> Model::make_impl(Graph graph, const ModelOp
     return usage_error("pass '{}' is the one to stop after and is disabled; leave one of them out",
                        options.stop_after_pass);
   }
+  LODE_CHECK_OK(check_precision(options.precision));
+  impl->round_activations = options.round_activations;
   const FlushDenormals flush;  // folded constants have the bits that a run would give them
   impl->graph = std::move(graph);
   for (const std::string& name : options.disabled_passes) impl->machine_passes.disable(name);
-  LODE_TRY(impl->passes, optimise(impl->graph, PassOptions{.disabled = options.disabled_passes,
-                                                           .stop_after = options.stop_after_pass}));
+  LODE_TRY(impl->passes, optimise(impl->graph, pass_options(options)));
   for (const ValueId id : impl->graph.inputs()) {
     impl->inputs.push_back(port_of(impl->graph.value(id)));
   }
@@ -154,7 +188,10 @@ Result<std::unique_ptr<Model::Impl>> Model::make_impl(Graph graph, const ModelOp
 Result<std::unique_ptr<Plan>> Model::Impl::build_plan(std::span<const Shape> input_shapes,
                                                       int workers) {
   const std::lock_guard lock(planning);
-  PlanOptions options{.isa = isa, .passes = machine_passes, .workers = workers};
+  PlanOptions options{.isa = isa,
+                      .passes = machine_passes,
+                      .workers = workers,
+                      .round_activations = round_activations};
   if (make_graph_again) {
     options.release = [this](ValueId id) { GraphEditor(graph).release_constant(id); };
   }
@@ -200,6 +237,8 @@ std::span<const PassReport> Model::passes() const {
 }
 
 std::string Model::precision() const {
+  const std::string_view half = half_precision(impl_->graph);
+  if (!half.empty()) return std::string(half);
   // Weights are matrices and kernels; biases and factors may be wider than what they go with.
   std::set<DType> of_weights;
   std::set<DType> of_others;

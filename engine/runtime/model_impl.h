@@ -20,6 +20,7 @@ struct Model::Impl {
   Isa isa = Isa::kGeneric;
   std::vector<PassReport> passes;
   MachinePasses machine_passes;
+  bool round_activations = false;
   std::vector<PortInfo> inputs;
   std::vector<PortInfo> outputs;
   SharedWeightCache weights;  ///< filled by the sessions' plans

@@ -73,7 +73,8 @@ struct PlanParts {
 struct PlanOptions {
   Isa isa = Isa::kGeneric;  ///< the most that a kernel may use
   MachinePasses passes;
-  std::int64_t workers = 1;  ///< who will run the steps; no result depends on it
+  std::int64_t workers = 1;        ///< who will run the steps; no result depends on it
+  bool round_activations = false;  ///< to half, behind each operator
   /// Called for each constant that is part of packed weights now and that no other node reads, if
   /// it is there: the graph may let go of it.
   ReleaseConstant release = {};

@@ -53,6 +53,7 @@ class Planner {
         isa_(options.isa),
         passes_(options.passes),
         workers_(options.workers),
+        rounds_(options.round_activations),
         copies_(graph.value_capacity()) {}
 
   Result<PlanParts> make(std::span<const Shape> input_shapes);
@@ -96,6 +97,7 @@ class Planner {
   [[nodiscard]] Argument argument(ValueId id, const Place& place) const;
   Place fetch(ValueId id, const Placement& wanted);
   void append_copy(std::string_view what, ValueId id, const Place& from, const Place& to);
+  void append_round(ValueId id, const Place& place);
   void place_outputs();
   void plan_arena();
 
@@ -105,6 +107,7 @@ class Planner {
   Isa isa_;
   MachinePasses passes_;
   std::int64_t workers_;
+  bool rounds_;
   std::vector<Copies> copies_;
   SlotChoice choice_;
   std::vector<BufferId> slot_buffers_;  ///< by the value of the concatenation that owns it
@@ -334,6 +337,24 @@ void Planner::append_copy(std::string_view what, ValueId id, const Place& from, 
   parts_.steps.push_back(std::move(copy));
 }
 
+/// The value to half, where it lies.
+void Planner::append_round(ValueId id, const Place& place) {
+  const std::int64_t count = info(id).shape.element_count();
+  const std::int64_t stride = place.placement.pixel_stride;
+  const std::int64_t columns = stride != 0 ? info(id).shape[1] : count;
+  PlanStep round;
+  round.step = round_step({.rows = stride != 0 ? count / columns : 1,
+                           .columns = columns,
+                           .stride = stride != 0 ? stride : count},
+                          isa_);
+  round.op_type = "(round)";
+  round.name = graph_.value(id).name;
+  round.output_shape = info(id).shape;
+  round.inputs = {argument(id, place)};
+  round.outputs = {argument(id, place)};
+  parts_.steps.push_back(std::move(round));
+}
+
 /// The value so placed, copied now if it is not. A slice is asked for only where there is one.
 Place Planner::fetch(ValueId id, const Placement& wanted) {
   if (id == kNoValue) return {};
@@ -383,6 +404,11 @@ void Planner::append(const Node& node, Step step, const NodePlaces& places) {
   planned.name = node.name;
   planned.output_shape = info(node.outputs[0]).shape;
   parts_.steps.push_back(std::move(planned));
+  for (std::size_t i = 0; rounds_ && i < node.outputs.size(); ++i) {
+    const ValueId id = node.outputs[i];
+    if (id == kNoValue || info(id).dtype != DType::kF32 || byte_size(info(id)) == 0) continue;
+    append_round(id, copies(id).original());
+  }
   // What could not be written into its slot is copied there now, for all concatenations at once.
   const ValueId made = node.outputs[0];
   const auto& slot = choice_.slots[static_cast<std::size_t>(made)];

@@ -32,6 +32,13 @@ struct ModelOptions {
   /// load() only: a plan that needs them for another kernel reads the file again, and fails if it
   /// has changed. Model::graph() then has constants without elements.
   bool release_constants = false;
+  /// "fp16" rounds the f32 weights of convolutions and matrix products to half and keeps them so;
+  /// what a half cannot hold stays float (PassReport "narrow_weights" names it). "fp32" or "" takes
+  /// what is stored. Whether the model then is what was asked for, precision() tells.
+  std::string precision = {};
+  /// Rounds what each operator makes to half, as an engine with half activations would store it;
+  /// sums stay float. Beyond 65504 a value becomes infinite.
+  bool round_activations = false;
 };
 
 /// One declared input or output: shape with -1 for symbolic extents.
@@ -59,7 +66,9 @@ class Model {
   [[nodiscard]] std::span<const PortInfo> outputs() const;
   [[nodiscard]] const Graph& graph() const;  ///< after the passes
   [[nodiscard]] std::span<const PassReport> passes() const;
-  /// Precision of the stored weights: "fp32", "fp16", "bf16", "fp64"; "mixed" if they differ.
+  /// Precision of the weights of convolutions and matrix products, or of all constants where there
+  /// are none: "fp32", "fp16", "bf16", "fp64"; "mixed" if they differ. Half weights with the few
+  /// that no half can hold are "fp16".
   [[nodiscard]] std::string precision() const;
   /// Bytes of the graph's constants, as held after the passes.
   [[nodiscard]] std::size_t weight_bytes() const;

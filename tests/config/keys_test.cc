@@ -52,6 +52,7 @@ TEST(Keys, SetChangesWhatTextShows) {
                                                                   {"accuracy_target", "0.5"},
                                                                   {"expected_qps", "12.5"},
                                                                   {"early_stopping", "on"},
+                                                                  {"round_activations", "on"},
                                                                   {"recorder_memory", "3MiB"},
                                                                   {"coalesce", "on"},
                                                                   {"find_peak", "on"},

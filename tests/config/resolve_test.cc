@@ -109,8 +109,8 @@ TEST_F(ResolveTest, AFlagIsNotNamedTwice) {
   sources.flags = {{"batch", "0"}};
   EXPECT_EQ(error_of(sources), "--batch: 0 is out of range; use 1 to 65536");
   EXPECT_THAT(error_of(with_sets({"batch=0"})), StartsWith("--set batch=0: 0 is out of range"));
-  sources.flags = {{"precision", "fp16"}};
-  EXPECT_THAT(error_of(sources), StartsWith("--precision: 'fp16' is not available"));
+  sources.flags = {{"precision", "int8-dynamic"}};
+  EXPECT_THAT(error_of(sources), StartsWith("--precision: 'int8-dynamic' is not available"));
   sources.flags = {{"sut", "process:x"}};
   EXPECT_THAT(error_of(sources), StartsWith("--sut: 'process:x' is not available"));
 }

@@ -97,7 +97,7 @@ bool scales_weights(const ConvShape& shape, const Cut& cut) {
 }
 
 /// A worker's scratch: pointers [taps][block_rows], then rows after a prologue, then weights that
-/// were widened or scaled.
+/// were scaled.
 struct Scratch {
   std::size_t rows_at;
   std::size_t weights_at;
@@ -115,13 +115,12 @@ Scratch scratch_of(const TileSet& tiles, const ConvShape& shape, const Cut& cut)
   const auto pointer = static_cast<std::int64_t>(sizeof(const float*));
   const auto element = static_cast<std::int64_t>(sizeof(float));
   scratch.rows_at = aligned(taps_of(shape) * cut.block_rows * pointer);
-  const bool changes_weights = scales_weights(shape, cut);
-  const bool copies = shape.prologue != ConvPrologue::kNone && !changes_weights;
+  const bool scales = scales_weights(shape, cut);
+  const bool copies = shape.prologue != ConvPrologue::kNone && !scales;
   scratch.weights_at =
       scratch.rows_at + (copies ? aligned(cut.block_rows * shape.in_c * element) : 0);
   const std::int64_t slice = std::min(kDepthBlock, shape.depth()) * tiles.max_vectors * tiles.lanes;
-  scratch.bytes =
-      scratch.weights_at + (shape.half_weights || changes_weights ? aligned(slice * element) : 0);
+  scratch.bytes = scratch.weights_at + (scales ? aligned(slice * element) : 0);
   return scratch;
 }
 
@@ -265,13 +264,17 @@ void run_panel(const Task& task, std::int64_t group, std::int64_t panel, const f
       const bool is_last = tap + product.segments == taps && c + product.depth == depth;
       product.activation = is_last ? task.arguments.activation : Activation{};
       product.residual = is_last ? residual : nullptr;
-      product.weights =
-          panel_weights(task.panels, task.tiles, shape.half_weights, packed, shape.depth(), panel,
-                        tap * depth + c, product.segments * product.depth, task.own_weights());
+      product.weights = panel_weights(task.panels, task.tiles, shape.half_weights, packed,
+                                      shape.depth(), panel, tap * depth + c);
       if (factors != nullptr) {
-        task.tiles.scale_panel(product.weights, factors + c, product.depth,
-                               product.vectors * task.tiles.lanes, task.own_weights());
+        task.tiles.scale_panel({.weights = product.weights,
+                                .half = shape.half_weights,
+                                .factors = factors + c,
+                                .depth = product.depth,
+                                .width = product.vectors * task.tiles.lanes,
+                                .scaled = task.own_weights()});
         product.weights = task.own_weights();
+        product.half = false;
       }
       task.tiles.run_panel(product);
       product.bias = nullptr;
@@ -294,6 +297,7 @@ void run_block(const Task& task, std::int64_t first, std::int64_t count) {
   product.rows = task.pointers();
   product.row_pitch = task.cut.block_rows;
   product.row_count = count;
+  product.half = shape.half_weights;
   product.y_stride = shape.y_step();
   product.residual_stride = shape.residual_step();
   for (std::int64_t index = task.first_panel; index < task.end_panel; ++index) {

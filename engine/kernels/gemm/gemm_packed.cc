@@ -41,14 +41,6 @@ std::int64_t task_count(const GemmShape& shape) {
 }
 
 template <const TileSet& kTiles>
-std::size_t scratch_bytes(const GemmShape& shape) {
-  if (!shape.half_weights) return 0;
-  return static_cast<std::size_t>(std::min(shape.k, kDepthBlock) * kTiles.max_vectors *
-                                  kTiles.lanes) *
-         sizeof(float);
-}
-
-template <const TileSet& kTiles>
 std::size_t packed_floats(const GemmShape& shape) {
   return static_cast<std::size_t>(
       packed_panels_floats(kTiles, shape.k, shape.n, shape.half_weights));
@@ -81,6 +73,7 @@ void run(const GemmShape& shape, const GemmArguments& arguments, std::int64_t ta
     rows[static_cast<std::size_t>(row)] = arguments.x + (first_row + row) * shape.k;
   }
   product.rows = rows.data();
+  product.half = shape.half_weights;
   product.y_stride = shape.n;
   for (std::int64_t panel = first_panel; panel < end_panel; ++panel) {
     product.vectors = panels.vectors(panel);
@@ -92,9 +85,8 @@ void run(const GemmShape& shape, const GemmArguments& arguments, std::int64_t ta
       product.depth = std::min(kDepthBlock, shape.k - product.first);
       const bool is_last = product.first + product.depth == shape.k;
       product.activation = is_last ? arguments.activation : Activation{};
-      product.weights =
-          panel_weights(panels, kTiles, shape.half_weights, arguments.packed, shape.k, panel,
-                        product.first, product.depth, reinterpret_cast<float*>(arguments.scratch));
+      product.weights = panel_weights(panels, kTiles, shape.half_weights, arguments.packed, shape.k,
+                                      panel, product.first);
       kTiles.run_panel(product);
       product.bias = nullptr;
       product.first += product.depth;
@@ -108,7 +100,6 @@ constexpr GemmKernel make_kernel(std::string_view name, Isa isa, std::string_vie
                      .isa = isa,
                      .strength = strength,
                      .task_count = task_count<kTiles>,
-                     .scratch_bytes = scratch_bytes<kTiles>,
                      .run = run<kTiles>},
                     packed_floats<kTiles>, pack<kTiles>);
 }

@@ -75,15 +75,4 @@ void pack_into_panels(const TileSet& tiles, const PanelWeights& weights, bool ha
   }
 }
 
-const float* panel_weights(const PanelCut& cut, const TileSet& tiles, bool half,
-                           const float* packed, std::int64_t total_k, std::int64_t panel,
-                           std::int64_t k, std::int64_t count, float* widened) {
-  const float* weights = packed + cut.padded_columns();
-  const std::int64_t offset = panel_offset(cut, tiles, total_k, panel, k);
-  if (!half) return weights + offset;
-  tiles.widen(reinterpret_cast<const std::uint16_t*>(weights) + offset,
-              count * cut.vectors(panel) * tiles.lanes, widened);
-  return widened;
-}
-
 }  // namespace lode::engine

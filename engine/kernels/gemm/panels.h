@@ -87,11 +87,14 @@ void pack_into_panels(const TileSet& tiles, const PanelWeights& weights, bool ha
   return cut.first_column(panel) * total_k + k * cut.vectors(panel) * tiles.lanes;
 }
 
-/// A panel's weights [k, k + count) as floats: in place, or widened into `widened`, which has room
-/// for them.
-[[nodiscard]] const float* panel_weights(const PanelCut& cut, const TileSet& tiles, bool half,
-                                         const float* packed, std::int64_t total_k,
-                                         std::int64_t panel, std::int64_t k, std::int64_t count,
-                                         float* widened);
+/// A panel's weights from row `k` on, as they are packed: floats or halves.
+[[nodiscard]] inline const void* panel_weights(const PanelCut& cut, const TileSet& tiles, bool half,
+                                               const float* packed, std::int64_t total_k,
+                                               std::int64_t panel, std::int64_t k) {
+  const float* weights = packed + cut.padded_columns();
+  const std::int64_t offset = panel_offset(cut, tiles, total_k, panel, k);
+  if (half) return reinterpret_cast<const std::uint16_t*>(weights) + offset;
+  return weights + offset;
+}
 
 }  // namespace lode::engine

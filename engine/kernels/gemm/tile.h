@@ -18,10 +18,11 @@ namespace lode::engine {
 /// elements; element (s, k) of row r is rows[s * row_pitch + r][first + k]. Slices but the last
 /// have neither residual nor activation.
 struct PanelRun {
-  const float* weights = nullptr;  ///< [segments * depth][vectors * lanes], 64-byte aligned
+  const void* weights = nullptr;  ///< [segments * depth][vectors * lanes]
+  bool half = false;              ///< the weights are IEEE halves (std::uint16_t), otherwise float
   /// Weights of the next run, which this one fetches ahead; null: those behind `weights`. Never
   /// read, only hinted at.
-  const float* ahead = nullptr;
+  const void* ahead = nullptr;
   std::int64_t vectors = 0;
   std::int64_t columns = 0;  ///< valid ones, at most vectors * lanes
   const float* const* rows = nullptr;
@@ -68,6 +69,17 @@ struct ScaleRows {
   float* y = nullptr;
 };
 
+/// scaled[i][j] = weights[i][j] * factors[i] for i in [0, depth) and j in [0, width), dense;
+/// `width` is a multiple of the lanes.
+struct ScalePanel {
+  const void* weights = nullptr;
+  bool half = false;  ///< the weights are IEEE halves (std::uint16_t), otherwise float
+  const float* factors = nullptr;
+  std::int64_t depth = 0;
+  std::int64_t width = 0;
+  float* scaled = nullptr;
+};
+
 struct TileSet {
   std::int64_t lanes = 0;        ///< floats of a vector
   std::int64_t max_vectors = 0;  ///< of a panel
@@ -80,12 +92,7 @@ struct TileSet {
   void (*run_panel)(const PanelRun&) = nullptr;
   void (*run_stem)(const StemRun&) = nullptr;
   void (*scale_rows)(const ScaleRows&) = nullptr;
-  /// to[i][j] = from[i][j] * factors[i] for i in [0, depth) and j in [0, width), dense; `width` is
-  /// a multiple of the lanes, and `to` may be `from`.
-  void (*scale_panel)(const float* from, const float* factors, std::int64_t depth,
-                      std::int64_t width, float* to) = nullptr;
-  /// Widens `count` halves (IEEE binary16) to floats.
-  void (*widen)(const std::uint16_t* from, std::int64_t count, float* to) = nullptr;
+  void (*scale_panel)(const ScalePanel&) = nullptr;
 };
 
 #if defined(__x86_64__)

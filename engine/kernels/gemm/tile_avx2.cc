@@ -29,15 +29,6 @@ void run_stem(const StemRun& run) {
   }
 }
 
-void widen(const std::uint16_t* from, std::int64_t count, float* to) {
-  std::int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from + i));
-    _mm256_storeu_ps(to + i, _mm256_cvtph_ps(halves));
-  }
-  for (; i < count; ++i) to[i] = _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(from[i])));
-}
-
 }  // namespace
 
 const TileSet avx2_tiles = {.lanes = 8,
@@ -46,8 +37,7 @@ const TileSet avx2_tiles = {.lanes = 8,
                             .run_panel = run_panel,
                             .run_stem = run_stem,
                             .scale_rows = scale_rows<F32x8>,
-                            .scale_panel = scale_panel<F32x8>,
-                            .widen = widen};
+                            .scale_panel = scale_panel<F32x8>};
 
 }  // namespace lode::engine
 

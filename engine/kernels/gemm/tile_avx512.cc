@@ -34,15 +34,6 @@ void run_stem(const StemRun& run) {
   }
 }
 
-void widen(const std::uint16_t* from, std::int64_t count, float* to) {
-  for (std::int64_t i = 0; i < count; i += 16) {
-    const std::int64_t left = count - i;
-    const __mmask16 valid = tail_mask16(left < 16 ? left : 16);
-    const __m256i halves = _mm256_maskz_loadu_epi16(valid, from + i);
-    _mm512_mask_storeu_ps(to + i, valid, _mm512_cvtph_ps(halves));
-  }
-}
-
 }  // namespace
 
 const TileSet avx512_tiles = {.lanes = 16,
@@ -52,8 +43,7 @@ const TileSet avx512_tiles = {.lanes = 16,
                               .run_panel = run_panel,
                               .run_stem = run_stem,
                               .scale_rows = scale_rows<F32x16>,
-                              .scale_panel = scale_panel<F32x16>,
-                              .widen = widen};
+                              .scale_panel = scale_panel<F32x16>};
 
 }  // namespace lode::engine
 

@@ -15,9 +15,10 @@
 namespace lode::engine {
 namespace {
 
-/// One element of each row times the panel's vectors at `w`.
-template <typename V, int kRows, int kVectors>
-[[gnu::always_inline]] inline void multiply_step(const float* w, const float* const (&x)[kRows],
+/// One element of each row times the panel's vectors at `w`: floats, or halves, which V::load
+/// widens in a pipe that the multiplications leave idle.
+template <typename V, typename W, int kRows, int kVectors>
+[[gnu::always_inline]] inline void multiply_step(const W* w, const float* const (&x)[kRows],
                                                  std::int64_t k, V (&sums)[kRows][kVectors]) {
   V weights[kVectors];
 #pragma GCC unroll 4
@@ -32,8 +33,8 @@ template <typename V, int kRows, int kVectors>
 
 /// The same where only half of the last vector is there, which the panel then holds twice: the rows
 /// 2i and 2i + 1 share pairs[i].
-template <typename V, int kRows, int kVectors>
-[[gnu::always_inline]] inline void multiply_step(const float* w, const float* const (&x)[kRows],
+template <typename V, typename W, int kRows, int kVectors>
+[[gnu::always_inline]] inline void multiply_step(const W* w, const float* const (&x)[kRows],
                                                  std::int64_t k, V (&sums)[kRows][kVectors],
                                                  V (&pairs)[kRows / 2]) {
   V weights[kVectors];
@@ -53,15 +54,15 @@ template <typename V, int kRows, int kVectors>
 }
 
 constexpr std::int64_t kStepsAhead = 4;
-constexpr std::int64_t kLineFloats = 16;
+constexpr std::int64_t kLineBytes = 64;
 
 /// Calls step(w, x, k) for each element of the slice; x are the rows' pointers, loaded once a
 /// segment. `ahead` is what will be read next, two lines of it for every four steps.
-template <int kRows, typename Step>
+template <typename W, int kRows, typename Step>
 [[gnu::always_inline]] inline void for_each_step(const PanelRun& run, std::int64_t row,
-                                                 std::int64_t width, const float* ahead,
+                                                 std::int64_t width, const char* ahead,
                                                  const Step& step) {
-  const float* w = run.weights;
+  const W* w = static_cast<const W*>(run.weights);
   for (std::int64_t segment = 0; segment < run.segments; ++segment) {
     const float* x[kRows];
     const float* const* pointers = run.rows + segment * run.row_pitch + row;
@@ -70,8 +71,8 @@ template <int kRows, typename Step>
     std::int64_t k = 0;
     for (; k + kStepsAhead <= run.depth; k += kStepsAhead) {
       __builtin_prefetch(ahead, 0, 2);
-      __builtin_prefetch(ahead + kLineFloats, 0, 2);
-      ahead += 2 * kLineFloats;
+      __builtin_prefetch(ahead + kLineBytes, 0, 2);
+      ahead += 2 * kLineBytes;
 #pragma GCC unroll 4
       for (std::int64_t i = 0; i < kStepsAhead; ++i, w += width) step(w, x, k + i);
     }
@@ -80,29 +81,29 @@ template <int kRows, typename Step>
 }
 
 /// Sums of kRows x kVectors over the slice.
-template <typename V, int kRows, int kVectors>
-[[gnu::always_inline]] inline void sum_up(const PanelRun& run, std::int64_t row, const float* ahead,
+template <typename V, typename W, int kRows, int kVectors>
+[[gnu::always_inline]] inline void sum_up(const PanelRun& run, std::int64_t row, const char* ahead,
                                           V (&sums)[kRows][kVectors]) {
-  for_each_step<kRows>(
+  for_each_step<W, kRows>(
       run, row, kVectors * V::kLanes, ahead,
-      [&](const float* w, const float* const(&x)[kRows], std::int64_t k)
-          __attribute__((always_inline)) { multiply_step<V, kRows, kVectors>(w, x, k, sums); });
+      [&](const W* w, const float* const(&x)[kRows], std::int64_t k)
+          __attribute__((always_inline)) { multiply_step<V, W, kRows, kVectors>(w, x, k, sums); });
 }
 
 /// The same where two rows share the last vector.
-template <typename V, int kRows, int kVectors>
+template <typename V, typename W, int kRows, int kVectors>
 [[gnu::always_inline]] inline void sum_up_paired(const PanelRun& run, std::int64_t row,
-                                                 const float* ahead, V (&sums)[kRows][kVectors]) {
+                                                 const char* ahead, V (&sums)[kRows][kVectors]) {
   constexpr int kLast = kVectors - 1;
   V pairs[kRows / 2];
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; i += 2) {
     pairs[i / 2] = join_halves(sums[i][kLast], swap_halves(sums[i + 1][kLast]));
   }
-  for_each_step<kRows>(
+  for_each_step<W, kRows>(
       run, row, kVectors * V::kLanes, ahead,
-      [&](const float* w, const float* const(&x)[kRows], std::int64_t k) __attribute__((
-          always_inline)) { multiply_step<V, kRows, kVectors>(w, x, k, sums, pairs); });
+      [&](const W* w, const float* const(&x)[kRows], std::int64_t k) __attribute__((
+          always_inline)) { multiply_step<V, W, kRows, kVectors>(w, x, k, sums, pairs); });
 #pragma GCC unroll 8
   for (int i = 0; i < kRows; i += 2) {
     sums[i][kLast] = pairs[i / 2];
@@ -204,8 +205,8 @@ template <typename V, int kRows, int kVectors>
   }
 }
 
-template <typename V, int kRows, int kVectors, bool kPaired>
-[[gnu::noinline]] void run_tile(const PanelRun& run, std::int64_t row, const float* ahead) {
+template <typename V, typename W, int kRows, int kVectors, bool kPaired>
+[[gnu::noinline]] void run_tile(const PanelRun& run, std::int64_t row, const char* ahead) {
   const Epilogue to{
       .residual = run.residual == nullptr ? nullptr : run.residual + row * run.residual_stride,
       .residual_stride = run.residual_stride,
@@ -227,40 +228,47 @@ template <typename V, int kRows, int kVectors, bool kPaired>
     }
   }
   if constexpr (kPaired) {
-    sum_up_paired<V, kRows, kVectors>(run, row, ahead, sums);
+    sum_up_paired<V, W, kRows, kVectors>(run, row, ahead, sums);
   } else {
-    sum_up<V, kRows, kVectors>(run, row, ahead, sums);
+    sum_up<V, W, kRows, kVectors>(run, row, ahead, sums);
   }
   finish<V, kRows, kVectors>(to, run.activation, sums);
 }
 
 /// The rows that a tile of kRows leaves over.
-template <typename V, int kRows, int kVectors>
+template <typename V, typename W, int kRows, int kVectors>
 [[gnu::always_inline]] inline void run_tail(const PanelRun& run, std::int64_t row,
-                                            const float* ahead) {
+                                            const char* ahead) {
   if constexpr (kRows > 0) {
     if (run.row_count - row == kRows) {
-      return run_tile<V, kRows, kVectors, false>(run, row, ahead);
+      return run_tile<V, W, kRows, kVectors, false>(run, row, ahead);
     }
-    run_tail<V, kRows - 1, kVectors>(run, row, ahead);
+    run_tail<V, W, kRows - 1, kVectors>(run, row, ahead);
   }
 }
 
 /// Panels and slices follow one another in memory in the order in which they are used: while one
 /// is worked on, each tile brings a part of the next into the second-level cache.
-template <typename V, int kRows, int kVectors, bool kPaired = false>
-[[gnu::always_inline]] inline void run_rows(const PanelRun& run) {
+template <typename V, typename W, int kRows, int kVectors, bool kPaired>
+[[gnu::always_inline]] inline void run_rows_of(const PanelRun& run) {
   const std::int64_t steps = run.segments * run.depth;
-  const std::int64_t part = steps / kStepsAhead * 2 * kLineFloats;
-  const float* ahead =
-      run.ahead != nullptr ? run.ahead : run.weights + steps * kVectors * V::kLanes;
-  const float* const end = ahead + steps * kVectors * V::kLanes;
+  const std::int64_t bytes = steps * kVectors * V::kLanes * static_cast<std::int64_t>(sizeof(W));
+  const std::int64_t part = steps / kStepsAhead * 2 * kLineBytes;
+  const char* ahead = static_cast<const char*>(run.ahead);
+  if (ahead == nullptr) ahead = static_cast<const char*>(run.weights) + bytes;
+  const char* const end = ahead + bytes;
   std::int64_t row = 0;
   for (; row + kRows <= run.row_count; row += kRows) {
-    run_tile<V, kRows, kVectors, kPaired>(run, row, ahead);
+    run_tile<V, W, kRows, kVectors, kPaired>(run, row, ahead);
     if (ahead + part < end) ahead += part;
   }
-  run_tail<V, kRows - 1, kVectors>(run, row, ahead);
+  run_tail<V, W, kRows - 1, kVectors>(run, row, ahead);
+}
+
+template <typename V, int kRows, int kVectors, bool kPaired = false>
+[[gnu::always_inline]] inline void run_rows(const PanelRun& run) {
+  if (run.half) return run_rows_of<V, std::uint16_t, kRows, kVectors, kPaired>(run);
+  run_rows_of<V, float, kRows, kVectors, kPaired>(run);
 }
 
 template <typename V, int kRows, int kVectors, int kStep>
@@ -335,16 +343,22 @@ void scale_rows(const ScaleRows& run) {
   }
 }
 
-template <typename V>
-void scale_panel(const float* from, const float* factors, std::int64_t depth, std::int64_t width,
-                 float* to) {
-  const typename V::Mask all = V::first(V::kLanes);
-  for (std::int64_t i = 0; i < depth; ++i, from += width, to += width) {
-    const V factor = V::broadcast(factors[i]);
-    for (std::int64_t j = 0; j < width; j += V::kLanes) {
-      multiply(V::load(from + j, all), factor).store(to + j, all);
+template <typename V, typename W>
+[[gnu::always_inline]] inline void scale_panel_of(const ScalePanel& run) {
+  const W* from = static_cast<const W*>(run.weights);
+  float* to = run.scaled;
+  for (std::int64_t i = 0; i < run.depth; ++i, from += run.width, to += run.width) {
+    const V factor = V::broadcast(run.factors[i]);
+    for (std::int64_t j = 0; j < run.width; j += V::kLanes) {
+      multiply(V::load(from + j), factor).store(to + j);
     }
   }
+}
+
+template <typename V>
+void scale_panel(const ScalePanel& run) {
+  if (run.half) return scale_panel_of<V, std::uint16_t>(run);
+  scale_panel_of<V, float>(run);
 }
 
 }  // namespace

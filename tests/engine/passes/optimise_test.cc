@@ -24,16 +24,24 @@ GraphBuilder residual_block() {
   return b;
 }
 
+// The passes that nobody has to ask for.
+std::vector<std::string_view> usual_passes() {
+  std::vector<std::string_view> names;
+  for (const Pass& pass : all_passes()) {
+    EXPECT_FALSE(pass.reason.empty());
+    if (!pass.narrows) names.push_back(pass.name);
+  }
+  return names;
+}
+
 TEST(Optimise, WholeListLeavesTheFusedNodes) {
   const GraphBuilder b = residual_block();
   Graph optimised = b.graph;
   const auto reports = optimise(optimised, {});
   ASSERT_TRUE(reports.ok()) << reports.error().message;
-  ASSERT_EQ(reports.value().size(), all_passes().size());
-  for (std::size_t i = 0; i < reports.value().size(); ++i) {
-    EXPECT_EQ(reports.value()[i].name, all_passes()[i].name);
-    EXPECT_FALSE(all_passes()[i].reason.empty());
-  }
+  const std::vector<std::string_view> usual = usual_passes();
+  ASSERT_EQ(reports.value().size(), usual.size());
+  for (std::size_t i = 0; i < usual.size(); ++i) EXPECT_EQ(reports.value()[i].name, usual[i]);
   EXPECT_EQ(optimised.node_count(), 2U);
   EXPECT_THAT(dump(optimised), HasSubstr("sum: Add(relu, x) -> y {lode_activation='Relu'"));
   const Tensor inputs[] = {random_tensor({1, 2, 4, 4}, 9)};
@@ -54,7 +62,7 @@ TEST(Optimise, LeavesOutWhatIsDisabled) {
   const auto reports =
       optimise(b.graph, {.disabled = {"fuse_activation", "dead_code"}, .stop_after = ""});
   ASSERT_TRUE(reports.ok());
-  EXPECT_EQ(reports.value().size(), all_passes().size() - 2);
+  EXPECT_EQ(reports.value().size(), usual_passes().size() - 2);
   EXPECT_EQ(b.graph.node_count(), 6U);
 }
 
