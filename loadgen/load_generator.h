@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "base/clock.h"
@@ -44,6 +45,8 @@ struct TestHooks {
   /// Brings the issue threads of server; empty: they are made.
   std::function<void(std::size_t threads, const std::function<void(std::size_t)>& work)>
       issue_threads;
+  /// Lives until the last thread of the test has ended: what a call that was left behind may touch.
+  std::shared_ptr<const void> kept_alive;
 };
 
 /// Runs one test to its end. An error is what prevented a measurement (settings, loading, start of

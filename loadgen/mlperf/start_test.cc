@@ -102,7 +102,8 @@ class Test {
   void read_audit(const std::string& path);
   void describe();
   void run_mode(TestMode mode);
-  Result<Measurement> measure(TestContext& context, const Settings& settings, TestMode mode);
+  Result<Measurement> measure(const std::shared_ptr<TestContext>& context,
+                              const Settings& settings, TestMode mode);
   void write_logs();
   void error(std::string text) { log_.errors.push_back(std::move(text)); }
 
@@ -138,9 +139,11 @@ void Test::describe() {
   log_.started_at = lode::record::format_utc(unix_ms_now());
 }
 
-Result<Measurement> Test::measure(TestContext& context, const Settings& settings, TestMode mode) {
+Result<Measurement> Test::measure(const std::shared_ptr<TestContext>& context,
+                                  const Settings& settings, TestMode mode) {
   TestHooks hooks;
-  hooks.interrupted = &context.aborted;
+  hooks.interrupted = &context->aborted;
+  hooks.kept_alive = context;
   if (mode == TestMode::AccuracyOnly || settings.accuracy_log_probability > 0.0) {
     hooks.outputs = [this](lode::loadgen::SampleId id, lode::SampleIndex index,
                            std::span<const std::byte> bytes) {
@@ -153,12 +156,12 @@ Result<Measurement> Test::measure(TestContext& context, const Settings& settings
     };
   }
   if (mode != TestMode::FindPeakPerformance) {
-    return run_test(context.sut, context.qsl, settings, context.clock, hooks);
+    return run_test(context->sut, context->qsl, settings, context->clock, hooks);
   }
   const double precision =
       std::pow(10.0, -log_.requested.server_find_peak_qps_decimals_of_precision);
   LODE_TRY(lode::loadgen::PeakSearch search,
-           find_peak_qps(context.sut, context.qsl, settings, context.clock, hooks, precision));
+           find_peak_qps(context->sut, context->qsl, settings, context->clock, hooks, precision));
   result_.peak_search = std::move(search.probes);
   if (search.qps > 0.0) log_.requested.server_target_qps = search.qps;
   log_.effective.target_qps = log_.requested.server_target_qps;
@@ -174,17 +177,15 @@ void Test::run_mode(TestMode mode) {
   const bool is_accuracy = mode == TestMode::AccuracyOnly;
   const auto settings = to_core(log_.requested, log_.effective, mode);
   if (!settings.ok()) return error(settings.error().message);
-  auto context = std::make_unique<TestContext>(sut_, qsl_, log_, *settings, is_accuracy);
+  auto context = std::make_shared<TestContext>(sut_, qsl_, log_, *settings, is_accuracy);
   Running::instance().add(&context->aborted);
   const std::int64_t begin_ms = unix_ms_now();
-  Result<Measurement> measured = measure(*context, *settings, mode);
+  Result<Measurement> measured = measure(context, *settings, mode);
   log_.end_unix_ms = unix_ms_now();
   if (log_.begin_unix_ms == 0 || !is_accuracy) log_.begin_unix_ms = begin_ms;
   Running::instance().remove(&context->aborted);
   if (!measured.ok()) return error(measured.error().message);
   const lode::record::Verdict& verdict = measured->verdict;
-  // The stuck call will return into it.
-  if (breaks(verdict, "sut_blocked")) (void)context.release();
   for (const lode::record::Reason& reason : verdict.reasons) {
     result_.reasons.push_back(fmt::format("{}: {}", reason.rule, reason.value));
   }
