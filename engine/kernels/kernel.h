@@ -20,6 +20,13 @@
 
 namespace lode::engine {
 
+/// How a product is cut for several workers: into ranges of rows times ranges of panels of columns.
+/// 0 rows: not decided yet.
+struct TaskGrid {
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+};
+
 /// A kernel that works on its arguments alone. Its work is cut into tasks that may run at once, on
 /// any thread, in any order; the cut depends on the shape alone, which may say how many workers
 /// will share it, and results do not depend on the cut. run() neither allocates nor blocks.
@@ -33,6 +40,8 @@ struct Kernel {
   double error_growth = 1.0;
   /// Why it cannot take the shape, one clause; "" if it can. Null: takes every shape.
   std::string_view (*refuse)(const Shape&) = nullptr;
+  /// Puts into the shape what the others would else find anew in each task. Null: nothing.
+  void (*prepare)(Shape&) = nullptr;
   std::int64_t (*task_count)(const Shape&) = nullptr;
   /// Scratch of one's own per running task, 64-byte aligned. Null: none.
   std::size_t (*scratch_bytes)(const Shape&) = nullptr;

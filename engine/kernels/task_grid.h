@@ -1,4 +1,4 @@
-// Cutting a product for several workers: into ranges of rows times ranges of panels.
+// The choice of a TaskGrid.
 #pragma once
 
 #include <cstdint>
@@ -7,18 +7,13 @@
 
 namespace lode::engine {
 
-struct TaskGrid {
-  std::int64_t rows = 1;     ///< ranges of rows
-  std::int64_t columns = 1;  ///< ranges of panels
-};
-
 /// The cheapest grid of `workers`, twice or three times as many tasks, each worker in the end
 /// having as many as the others; at most `most` tasks, `panels` columns. cost(grid) is the time of
 /// the slowest worker with what the tasks read, in any unit. A single worker gets one task.
 template <typename Cost>
 [[nodiscard]] TaskGrid cheapest_grid(std::int64_t workers, std::int64_t most, std::int64_t panels,
                                      const Cost& cost) {
-  TaskGrid best;
+  TaskGrid best{1, 1};
   const std::int64_t own = wanted_tasks(workers, 1, most);
   if (own == 1) return best;
   std::int64_t least = -1;

@@ -81,8 +81,8 @@ namespace lode::engine {
 
 /// The step of a chosen kernel; bind(const StepArguments&) makes the kernel's arguments.
 template <typename Chosen, typename KernelShape, typename Bind>
-[[nodiscard]] Step kernel_step(const Selection<Chosen>& selection, const KernelShape& shape,
-                               Bind bind) {
+[[nodiscard]] Step kernel_step(const Selection<Chosen>& selection, KernelShape shape, Bind bind) {
+  if (selection.kernel->prepare != nullptr) selection.kernel->prepare(shape);
   Step step;
   step.kernel = selection.kernel->name;
   step.reason = selection.reason;

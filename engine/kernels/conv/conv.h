@@ -55,6 +55,7 @@ struct ConvShape {
   std::int64_t winograd_outputs = 0;
   /// Who will share the tasks; 0: not known. Shapes the cut, never the result.
   std::int64_t workers = 0;
+  TaskGrid grid;  ///< of that cut, by the kernel's prepare()
 
   /// Products summed up in one output element.
   [[nodiscard, gnu::always_inline]] std::int64_t depth() const {

@@ -30,6 +30,7 @@ constexpr std::int64_t kReadWork = 2;
 constexpr std::int64_t kForeignReadWork = 8;
 
 struct Cut {
+  TaskGrid grid;
   std::int64_t rows;       ///< output pixels of all images
   std::int64_t task_rows;  ///< of a task; the last one of a panel group may have more
   std::int64_t row_tasks;
@@ -50,34 +51,38 @@ void cut_rows(Cut& cut, std::int64_t asked, std::int64_t tile_rows) {
   cut.row_tasks = std::max<std::int64_t>(1, cut.rows / cut.task_rows);
 }
 
+TaskGrid grid_of(const TileSet& tiles, const ConvShape& shape, const Cut& cut,
+                 const PanelCut& panels, std::int64_t tile_rows) {
+  const std::int64_t work = cut.rows * shape.out_c * shape.depth();
+  const std::int64_t weights = shape.out_c * shape.depth();
+  // A prologue is repeated for each group of panels: it counts like reading the input once more.
+  const std::int64_t input = shape.batch * shape.in_h * shape.in_w * shape.in_c *
+                             (shape.prologue == ConvPrologue::kNone ? 1 : 2);
+  return cheapest_grid(shape.workers, work / kTaskWork, cut.panels, [&](const TaskGrid& tried) {
+    Cut own = cut;
+    cut_rows(own, tried.rows, tile_rows);
+    const std::int64_t tasks = own.row_tasks * tried.columns;
+    const std::int64_t rows = cut.rows - (own.row_tasks - 1) * own.task_rows;
+    const std::int64_t columns =
+        ceil_divide(cut.panels, tried.columns) * panels.vectors(0) * tiles.lanes;
+    // Rows are shared out as in the layers before and behind; groups of panels each need all
+    // rows, whoever made them.
+    const std::int64_t reads =
+        own.row_tasks * weights * kReadWork + (tried.columns - 1) * input * kForeignReadWork;
+    return slowest_worker(shape.workers, tasks, rows * columns * shape.depth()) +
+           reads / wanted_tasks(shape.workers, 1, tasks);
+  });
+}
+
 Cut cut_of(const TileSet& tiles, const ConvShape& shape) {
   const PanelCut panels(tiles, shape.out_c / shape.groups);
   Cut cut{};
   cut.rows = shape.batch * shape.out_pixels();
   cut.panels = panels.count() * shape.groups;
   const std::int64_t tile_rows = tiles.tile_rows[panels.vectors(0) - 1];
-  const std::int64_t work = cut.rows * shape.out_c * shape.depth();
-  const std::int64_t weights = shape.out_c * shape.depth();
-  // A prologue is repeated for each group of panels: it counts like reading the input once more.
-  const std::int64_t input = shape.batch * shape.in_h * shape.in_w * shape.in_c *
-                             (shape.prologue == ConvPrologue::kNone ? 1 : 2);
-  const TaskGrid grid =
-      cheapest_grid(shape.workers, work / kTaskWork, cut.panels, [&](const TaskGrid& tried) {
-        Cut own = cut;
-        cut_rows(own, tried.rows, tile_rows);
-        const std::int64_t tasks = own.row_tasks * tried.columns;
-        const std::int64_t rows = cut.rows - (own.row_tasks - 1) * own.task_rows;
-        const std::int64_t columns =
-            ceil_divide(cut.panels, tried.columns) * panels.vectors(0) * tiles.lanes;
-        // Rows are shared out as in the layers before and behind; groups of panels each need all
-        // rows, whoever made them.
-        const std::int64_t reads =
-            own.row_tasks * weights * kReadWork + (tried.columns - 1) * input * kForeignReadWork;
-        return slowest_worker(shape.workers, tasks, rows * columns * shape.depth()) +
-               reads / wanted_tasks(shape.workers, 1, tasks);
-      });
-  cut_rows(cut, grid.rows, tile_rows);
-  cut.panel_tasks = grid.columns;
+  cut.grid = shape.grid.rows != 0 ? shape.grid : grid_of(tiles, shape, cut, panels, tile_rows);
+  cut_rows(cut, cut.grid.rows, tile_rows);
+  cut.panel_tasks = cut.grid.columns;
   const std::int64_t most = std::clamp<std::int64_t>(
       kBlockFloats / std::max<std::int64_t>(1, std::min(shape.depth(), kDepthBlock)), 2 * tile_rows,
       kMaxBlockRows);
@@ -339,6 +344,11 @@ void run(const ConvShape& shape, const ConvArguments& arguments, std::int64_t in
 }
 
 template <const TileSet& kTiles>
+void prepare(ConvShape& shape) {
+  shape.grid = cut_of(kTiles, shape).grid;
+}
+
+template <const TileSet& kTiles>
 std::int64_t task_count(const ConvShape& shape) {
   const Cut cut = cut_of(kTiles, shape);
   return cut.rows == 0 ? 0 : cut.row_tasks * cut.panel_tasks;
@@ -383,6 +393,7 @@ constexpr ConvKernel make_kernel(std::string_view name, Isa isa, std::string_vie
                      .isa = isa,
                      .strength = strength,
                      .refuse = refuse,
+                     .prepare = prepare<kTiles>,
                      .task_count = task_count<kTiles>,
                      .scratch_bytes = scratch_bytes<kTiles>,
                      .run = run<kTiles>},

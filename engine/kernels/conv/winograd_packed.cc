@@ -49,6 +49,7 @@ constexpr std::int64_t kReadWork = 10;
 constexpr std::int64_t kNearWeights = 3 << 18;
 
 struct Cut {
+  TaskGrid grid;
   std::int64_t tiles_h;  ///< of an image
   std::int64_t tiles_w;
   std::int64_t tiles;        ///< of all images
@@ -65,22 +66,13 @@ void cut_blocks(Cut& cut, std::int64_t asked, std::int64_t most) {
   cut.blocks = ceil_divide(cut.tiles, cut.block_tiles);
 }
 
-Cut cut_of(const Winograd& w, const ConvShape& shape) {
-  Cut cut{};
-  cut.tiles_h = ceil_divide(shape.out_h, w.outputs);
-  cut.tiles_w = ceil_divide(shape.out_w, w.outputs);
-  cut.tiles = shape.batch * cut.tiles_h * cut.tiles_w;
-  cut.panels = PanelCut(w.tiles, shape.out_c).count();
+TaskGrid grid_of(const Winograd& w, const ConvShape& shape, const Cut& cut, std::int64_t most) {
   const std::int64_t weights = w.frequencies() * shape.in_c * shape.out_c;
-  const bool is_cached = weights <= kCachedWeights;
-  const std::int64_t room = kBlockFloats / (w.frequencies() * (shape.in_c + shape.out_c));
-  const std::int64_t most =
-      weights <= kCachedWeights ? std::clamp(room, kMinBlockTiles, kMaxBlockTiles) : kMaxBlockTiles;
   // Blocks read the weights anew, groups of panels transform the inputs anew.
-  const std::int64_t reads = is_cached ? 0 : weights * kReadWork;
+  const std::int64_t reads = weights <= kCachedWeights ? 0 : weights * kReadWork;
   const std::int64_t transforms = cut.tiles * w.frequencies() * shape.in_c *
                                   kTransformWork[static_cast<std::size_t>(w.outputs / 2)];
-  const TaskGrid grid = cheapest_grid(
+  return cheapest_grid(
       shape.workers, cut.tiles * weights / kTaskWork, cut.panels, [&](const TaskGrid& tried) {
         Cut own = cut;
         cut_blocks(own, tried.rows, most);
@@ -91,8 +83,21 @@ Cut cut_of(const Winograd& w, const ConvShape& shape) {
         return slowest_worker(shape.workers, tasks,
                               work + transforms / own.blocks + reads / tried.columns);
       });
-  cut_blocks(cut, grid.rows, most);
-  cut.panel_tasks = grid.columns;
+}
+
+Cut cut_of(const Winograd& w, const ConvShape& shape) {
+  Cut cut{};
+  cut.tiles_h = ceil_divide(shape.out_h, w.outputs);
+  cut.tiles_w = ceil_divide(shape.out_w, w.outputs);
+  cut.tiles = shape.batch * cut.tiles_h * cut.tiles_w;
+  cut.panels = PanelCut(w.tiles, shape.out_c).count();
+  const std::int64_t weights = w.frequencies() * shape.in_c * shape.out_c;
+  const std::int64_t room = kBlockFloats / (w.frequencies() * (shape.in_c + shape.out_c));
+  const std::int64_t most =
+      weights <= kCachedWeights ? std::clamp(room, kMinBlockTiles, kMaxBlockTiles) : kMaxBlockTiles;
+  cut.grid = shape.grid.rows != 0 ? shape.grid : grid_of(w, shape, cut, most);
+  cut_blocks(cut, cut.grid.rows, most);
+  cut.panel_tasks = cut.grid.columns;
   return cut;
 }
 
@@ -297,6 +302,11 @@ void run(const ConvShape& shape, const ConvArguments& arguments, std::int64_t in
 }
 
 template <const Winograd& kWinograd>
+void prepare(ConvShape& shape) {
+  shape.grid = cut_of(kWinograd, shape).grid;
+}
+
+template <const Winograd& kWinograd>
 std::int64_t task_count(const ConvShape& shape) {
   const Cut cut = cut_of(kWinograd, shape);
   return cut.blocks * cut.panel_tasks;
@@ -460,6 +470,7 @@ constexpr ConvKernel make_kernel(std::string_view name, Isa isa, std::string_vie
                      .strength = strength,
                      .error_growth = kWinograd.error_growth,
                      .refuse = refuse<kWinograd.outputs>,
+                     .prepare = prepare<kWinograd>,
                      .task_count = task_count<kWinograd>,
                      .scratch_bytes = scratch_bytes<kWinograd>,
                      .run = run<kWinograd>},
