@@ -46,7 +46,7 @@ struct TestHooks {
   std::function<void(std::size_t threads, const std::function<void(std::size_t)>& work)>
       issue_threads;
   /// Lives until the last thread of the test has ended: what a call that was left behind may touch.
-  std::shared_ptr<const void> kept_alive;
+  std::shared_ptr<const void> kept_alive = nullptr;
 };
 
 /// Runs one test to its end. An error is what prevented a measurement (settings, loading, start of
