@@ -110,7 +110,8 @@ OperatorDef batch_normalization_operator() {
           .infer = infer_batch_norm,
           .reference = run_batch_norm,
           .lower = lower_batch_norm,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

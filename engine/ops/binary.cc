@@ -177,7 +177,8 @@ OperatorDef binary_operator(std::string_view op_type, Status (*run)(const Refere
           .infer = infer_binary,
           .reference = run,
           .lower = lower_binary,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace
@@ -203,7 +204,8 @@ OperatorDef sum_operator() {
           .infer = infer_sum,
           .reference = run_sum,
           .lower = lower_binary,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

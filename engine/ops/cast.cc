@@ -114,7 +114,8 @@ OperatorDef cast_operator() {
           .opset_max = kLatestOpset,
           .check = check_cast,
           .infer = infer_cast,
-          .reference = run_cast};
+          .reference = run_cast,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

@@ -54,6 +54,11 @@ Status run_concat(const ReferenceContext& context) {
   return {};
 }
 
+bool joins_behind_samples(const Node& node, std::span<const ValueInfo> inputs) {
+  const Result<std::size_t> axis = read_axis(node, inputs[0].shape.rank());
+  return axis.ok() && *axis != 0;
+}
+
 }  // namespace
 
 OperatorDef concat_operator() {
@@ -65,7 +70,8 @@ OperatorDef concat_operator() {
           .reference = run_concat,
           .lower = lower_concat,
           .layout = LayoutRule::kFollow,
-          .placements = concat_placements};
+          .placements = concat_placements,
+          .keeps_samples = joins_behind_samples};
 }
 
 }  // namespace lode::engine

@@ -183,7 +183,8 @@ OperatorDef conv_operator() {
           .reference = run_conv,
           .lower = lower_conv,
           .layout = LayoutRule::kChannelsLast,
-          .placements = conv_placements};
+          .placements = conv_placements,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

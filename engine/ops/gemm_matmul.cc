@@ -230,6 +230,19 @@ Status run_matmul(const ReferenceContext& context) {
   return {};
 }
 
+/// Rows of A are samples, and every one meets the same B.
+bool multiplies_rows(const Node& node, std::span<const ValueInfo> inputs) {
+  const Result<bool> transposed = attribute_flag(node, "transA", false);
+  return transposed.ok() && !*transposed && inputs[1].constant != nullptr;
+}
+
+/// B is the same for all samples, or each brings its own.
+bool multiplies_samples(const Node&, std::span<const ValueInfo> inputs) {
+  if (inputs[1].constant != nullptr) return inputs[0].constant == nullptr;
+  constexpr std::size_t kMatrixRank = 2;
+  return inputs[0].shape.rank() == inputs[1].shape.rank() && inputs[0].shape.rank() > kMatrixRank;
+}
+
 }  // namespace
 
 OperatorDef gemm_operator() {
@@ -239,7 +252,8 @@ OperatorDef gemm_operator() {
           .check = check_gemm,
           .infer = infer_gemm,
           .reference = run_gemm,
-          .lower = lower_gemm};
+          .lower = lower_gemm,
+          .keeps_samples = multiplies_rows};
 }
 
 OperatorDef matmul_operator() {
@@ -249,7 +263,8 @@ OperatorDef matmul_operator() {
           .check = check_matmul,
           .infer = infer_matmul,
           .reference = run_matmul,
-          .lower = lower_matmul};
+          .lower = lower_matmul,
+          .keeps_samples = multiplies_samples};
 }
 
 }  // namespace lode::engine

@@ -97,7 +97,8 @@ OperatorDef identity_operator() {
           .check = check_identity,
           .infer = infer_identity,
           .reference = copy_elements,
-          .is_view = true};
+          .is_view = true,
+          .keeps_samples = each_sample};
 }
 
 OperatorDef dropout_operator() {
@@ -106,7 +107,8 @@ OperatorDef dropout_operator() {
           .opset_max = kLatestOpset,
           .check = check_dropout,
           .infer = infer_dropout,
-          .reference = run_dropout};
+          .reference = run_dropout,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

@@ -79,7 +79,8 @@ OperatorDef lrn_operator() {
           .infer = infer_lrn,
           .reference = run_lrn,
           .lower = lower_lrn,
-          .layout = LayoutRule::kChannelsLast};
+          .layout = LayoutRule::kChannelsLast,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

@@ -8,6 +8,9 @@ namespace lode::engine {
 namespace {
 
 constexpr std::array kMachinePasses = {
+    MachinePassDef{MachinePass::kSplitBatch, "split_batch",
+                   "parts of a batch go through the whole network on one worker each, where that "
+                   "keeps activations in its caches; asks for samples that are kept apart"},
     MachinePassDef{MachinePass::kPlainFirstLayer, "plain_first_layer",
                    "a convolution reads the graph's input as it is, NCHW, where a kernel can"},
     MachinePassDef{MachinePass::kConcatInPlace, "concat_in_place",

@@ -10,6 +10,7 @@
 namespace lode::engine {
 
 enum class MachinePass : std::uint8_t {
+  kSplitBatch,
   kPlainFirstLayer,
   kConcatInPlace,
   kWinograd,

@@ -146,7 +146,15 @@ struct OperatorDef {
   bool is_view = false;
   /// The outputs' elements follow from the inputs' shapes alone: they are known before the run.
   bool needs_shapes_only = false;
+  /// Where all data has samples along its leading axis: sample i of the outputs follows from sample
+  /// i of the inputs and from constants. Null: not known to.
+  bool (*keeps_samples)(const Node& node, std::span<const ValueInfo> inputs) = nullptr;
 };
+
+/// OperatorDef::keeps_samples of operators that never look from one sample to another.
+[[nodiscard]] inline bool each_sample(const Node&, std::span<const ValueInfo>) {
+  return true;
+}
 
 /// All operators, in one list (ops/registry.cc).
 [[nodiscard]] std::span<const OperatorDef> all_operators();

@@ -194,6 +194,19 @@ Status run_pad(const ReferenceContext& context) {
   });
 }
 
+bool pads_behind_samples(const Node& node, std::span<const ValueInfo> inputs) {
+  std::vector<TensorView> views;
+  for (const ValueInfo& input : inputs) {
+    views.push_back(input.constant != nullptr ? input.constant->view() : TensorView{});
+  }
+  const auto pads = read_amounts(node, views);
+  if (!pads.ok() || !*pads) return false;
+  const Result<Padding> padding = read_padding(node, inputs[0].shape, **pads, views);
+  if (!padding.ok()) return false;
+  const PadAxis& samples = padding->axes[0];
+  return samples.begin == 0 && samples.first == 0 && samples.output == samples.count;
+}
+
 }  // namespace
 
 OperatorDef pad_operator() {
@@ -204,7 +217,8 @@ OperatorDef pad_operator() {
           .infer = infer_pad,
           .reference = run_pad,
           .lower = lower_pad,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = pads_behind_samples};
 }
 
 }  // namespace lode::engine

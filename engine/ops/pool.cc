@@ -207,7 +207,8 @@ OperatorDef max_pool_operator() {
           .infer = infer_max_pool,
           .reference = run_max_pool,
           .lower = lower_max_pool,
-          .layout = LayoutRule::kChannelsLast};
+          .layout = LayoutRule::kChannelsLast,
+          .keeps_samples = each_sample};
 }
 
 OperatorDef average_pool_operator() {
@@ -218,7 +219,8 @@ OperatorDef average_pool_operator() {
           .infer = infer_average_pool,
           .reference = run_average_pool,
           .lower = lower_average_pool,
-          .layout = LayoutRule::kChannelsLast};
+          .layout = LayoutRule::kChannelsLast,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

@@ -136,6 +136,15 @@ Status run_global_average_pool(const ReferenceContext& context) {
   return {};
 }
 
+bool reduces_behind_samples(const Node& node, std::span<const ValueInfo> inputs) {
+  std::vector<TensorView> views;
+  for (const ValueInfo& input : inputs) {
+    views.push_back(input.constant != nullptr ? input.constant->view() : TensorView{});
+  }
+  const Result<Reduction> reduction = read_reduction(node, inputs[0].shape, views);
+  return reduction.ok() && (reduction->axes & 1U) == 0;
+}
+
 }  // namespace
 
 OperatorDef reduce_mean_operator() {
@@ -146,7 +155,8 @@ OperatorDef reduce_mean_operator() {
           .infer = infer_reduce_mean,
           .reference = run_reduce_mean,
           .lower = lower_reduce_mean,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = reduces_behind_samples};
 }
 
 OperatorDef global_average_pool_operator() {
@@ -157,7 +167,8 @@ OperatorDef global_average_pool_operator() {
           .infer = infer_global_average_pool,
           .reference = run_global_average_pool,
           .lower = lower_global_average_pool,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

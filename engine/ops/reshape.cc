@@ -150,7 +150,8 @@ OperatorDef view_operator(std::string_view op_type, Status (*check)(const Node&)
           .check = check,
           .infer = infer,
           .reference = copy_elements,
-          .is_view = true};
+          .is_view = true,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace

@@ -62,6 +62,11 @@ Status run_softmax(const ReferenceContext& context) {
   return {};
 }
 
+bool normalizes_behind_samples(const Node& node, std::span<const ValueInfo> inputs) {
+  const Result<SoftmaxShape> shape = read_softmax(node, inputs[0].shape);
+  return shape.ok() && shape->outer >= inputs[0].shape[0];
+}
+
 }  // namespace
 
 OperatorDef softmax_operator() {
@@ -71,7 +76,8 @@ OperatorDef softmax_operator() {
           .check = check_softmax,
           .infer = infer_softmax,
           .reference = run_softmax,
-          .lower = lower_softmax};
+          .lower = lower_softmax,
+          .keeps_samples = normalizes_behind_samples};
 }
 
 }  // namespace lode::engine

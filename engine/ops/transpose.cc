@@ -56,6 +56,11 @@ Status run_transpose(const ReferenceContext& context) {
   return {};
 }
 
+bool keeps_leading_axis(const Node& node, std::span<const ValueInfo> inputs) {
+  const auto permutation = read_permutation(node, inputs[0].shape.rank());
+  return permutation.ok() && (*permutation)[0] == 0;
+}
+
 }  // namespace
 
 OperatorDef transpose_operator() {
@@ -66,7 +71,8 @@ OperatorDef transpose_operator() {
           .infer = infer_transpose,
           .reference = run_transpose,
           .lower = lower_transpose,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = keeps_leading_axis};
 }
 
 }  // namespace lode::engine

@@ -140,7 +140,8 @@ OperatorDef relu_operator() {
           .infer = infer_relu,
           .reference = run_relu,
           .lower = lower_unary,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = each_sample};
 }
 
 OperatorDef leaky_relu_operator() {
@@ -151,7 +152,8 @@ OperatorDef leaky_relu_operator() {
           .infer = infer_activation,
           .reference = run_activation,
           .lower = lower_unary,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = each_sample};
 }
 
 OperatorDef clip_operator() {
@@ -162,7 +164,8 @@ OperatorDef clip_operator() {
           .infer = infer_clip,
           .reference = run_clip,
           .lower = lower_unary,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = each_sample};
 }
 
 OperatorDef sigmoid_operator() {
@@ -173,7 +176,8 @@ OperatorDef sigmoid_operator() {
           .infer = infer_activation,
           .reference = run_activation,
           .lower = lower_unary,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = each_sample};
 }
 
 OperatorDef hard_sigmoid_operator() {
@@ -184,7 +188,8 @@ OperatorDef hard_sigmoid_operator() {
           .infer = infer_activation,
           .reference = run_activation,
           .lower = lower_unary,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = each_sample};
 }
 
 OperatorDef hard_swish_operator() {
@@ -195,7 +200,8 @@ OperatorDef hard_swish_operator() {
           .infer = infer_activation,
           .reference = run_activation,
           .lower = lower_unary,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = each_sample};
 }
 
 OperatorDef swish_operator() {
@@ -206,7 +212,8 @@ OperatorDef swish_operator() {
           .infer = infer_activation,
           .reference = run_activation,
           .lower = lower_unary,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

@@ -56,15 +56,19 @@ struct PlanStep {
 
 /// What the planner decided, before memory is bound.
 struct PlanParts {
+  /// Above 1: the batch is split. `steps`, `buffers`, `memory` and `inferred` are then those of one
+  /// part, which a worker runs by itself.
+  std::int64_t batch_parts = 1;
   InferredGraph inferred;
   std::vector<Buffer> buffers;
   std::vector<PlanStep> steps;
   std::vector<PassReport> decisions;  ///< of the machine passes
   std::vector<Lifetime> lifetimes;    ///< of the arena's buffers
   MemoryPlan memory;
-  std::vector<Shape> input_shapes;
-  std::vector<ValueInfo> outputs;  ///< of the graph
-  std::vector<Tensor> constants;   ///< that steps read, kept alive
+  std::vector<Shape> input_shapes;  ///< of the graph, for the whole batch, as are `outputs`
+  std::vector<ValueInfo> outputs;
+  std::int64_t workers = 1;
+  std::vector<Tensor> constants;  ///< that steps read, kept alive
   /// Filled by a reference step that fails in a run; cleared by who reads it.
   std::shared_ptr<std::optional<Error>> failure = std::make_shared<std::optional<Error>>();
 };
@@ -95,7 +99,7 @@ class Plan {
   [[nodiscard]] const PlanParts& parts() const { return parts_; }
   /// False: shapes depend on the data, and there are no steps.
   [[nodiscard]] bool is_static() const { return parts_.inferred.data_dependent.empty(); }
-  [[nodiscard]] std::size_t arena_bytes() const { return parts_.memory.arena_bytes; }
+  [[nodiscard]] std::size_t arena_bytes() const;    ///< of all workers
   [[nodiscard]] std::size_t scratch_bytes() const;  ///< of one worker
 
   /// Puts the arena's buffers at `arena`, 64-byte aligned; to be called again when it moves.
@@ -114,10 +118,15 @@ class Plan {
  private:
   explicit Plan(PlanParts parts);
 
+  /// The pointers of a step.
   struct Bound {
     std::vector<const std::byte*> inputs;
     std::vector<std::byte*> outputs;
   };
+  /// Parallel to the steps.
+  using Binding = std::vector<Bound>;
+  /// What the parts of a split batch share while they run.
+  struct PartsRun;
   /// An argument that is the caller's memory, set anew in each run.
   struct PortArgument {
     std::size_t step;
@@ -129,10 +138,17 @@ class Plan {
   };
 
   [[nodiscard]] std::size_t touched_bytes(const PlanStep& step) const;
-  void set_ports(std::span<const TensorView> inputs, std::span<const MutableTensorView> outputs);
+  [[nodiscard]] bool is_split() const { return parts_.batch_parts > 1; }
+  void bind(Binding& binding, std::byte* arena) const;
+  void set_ports(Binding& binding, std::span<const TensorView> inputs,
+                 std::span<const MutableTensorView> outputs, std::int64_t part) const;
+  void run_part(const PartsRun& run, std::int64_t part, int worker);
+  [[nodiscard]] Status run_parts(ThreadPool& pool, std::span<const TensorView> inputs,
+                                 std::span<const MutableTensorView> outputs,
+                                 std::span<std::int64_t> step_ns);
 
   PlanParts parts_;
-  std::vector<Bound> bound_;  ///< parallel to the steps
+  std::vector<Binding> bindings_;  ///< one, or one a worker if the batch is split
   std::vector<PortArgument> ports_;
   std::byte* scratch_ = nullptr;
   std::size_t scratch_stride_ = 0;

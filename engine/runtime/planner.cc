@@ -3,9 +3,11 @@
 #include "engine/runtime/planner.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "engine/ops/lowering.h"
 #include "engine/passes/rewrite.h"
+#include "engine/runtime/batch_split.h"
 #include "engine/runtime/buffer_lifetimes.h"
 #include "engine/runtime/concat_in_place.h"
 #include "engine/runtime/reference_step.h"
@@ -529,6 +531,7 @@ void Planner::plan_arena() {
 Result<PlanParts> Planner::make(std::span<const Shape> input_shapes) {
   LODE_TRY(parts_.inferred, infer_shapes(graph_, input_shapes));
   parts_.input_shapes.assign(input_shapes.begin(), input_shapes.end());
+  parts_.workers = workers_;
   for (const MachinePassDef& pass : all_machine_passes()) {
     parts_.decisions.push_back({.name = pass.name, .changes = 0, .duration_ns = 0, .refused = {}});
   }
@@ -547,9 +550,51 @@ Result<PlanParts> Planner::make(std::span<const Shape> input_shapes) {
 
 }  // namespace
 
+namespace {
+
+/// The plan of one part, with what the outside sees of the whole. Its steps are one worker's.
+Result<PlanParts> plan_part(const Graph& graph, const BatchSplit& split, const InferredGraph& whole,
+                            std::span<const Shape> input_shapes, WeightCache& weights,
+                            PlanOptions options) {
+  const std::int64_t workers = std::exchange(options.workers, 1);
+  LODE_TRY(PlanParts parts, Planner(graph, weights, options).make(split.part_shapes));
+  parts.batch_parts = split.parts;
+  parts.workers = workers;
+  parts.input_shapes.assign(input_shapes.begin(), input_shapes.end());
+  for (std::size_t i = 0; i < parts.outputs.size(); ++i) {
+    parts.outputs[i].shape = whole.values[static_cast<std::size_t>(graph.outputs()[i])].shape;
+  }
+  return parts;
+}
+
+/// References may fail in a run, and a run has one place for that.
+bool has_references(const PlanParts& parts) {
+  return std::any_of(parts.steps.begin(), parts.steps.end(),
+                     [](const PlanStep& step) { return step.step.kernel == kReferenceKernel; });
+}
+
+}  // namespace
+
 Result<PlanParts> make_plan(const Graph& graph, std::span<const Shape> input_shapes,
                             WeightCache& weights, const PlanOptions& options) {
-  return Planner(graph, weights, options).make(input_shapes);
+  BatchSplit split;
+  if (options.passes.allow(MachinePass::kSplitBatch)) {
+    LODE_TRY(const InferredGraph whole, infer_shapes(graph, input_shapes));
+    if (whole.data_dependent.empty()) {
+      split = choose_batch_split(graph, input_shapes, whole, options.workers);
+    }
+    if (split.parts > 1) {
+      LODE_TRY(PlanParts parts, plan_part(graph, split, whole, input_shapes, weights, options));
+      PassReport& report = parts.decisions[static_cast<std::size_t>(MachinePass::kSplitBatch)];
+      report.changes = split.parts;
+      if (!has_references(parts)) return parts;
+      split.why_not = "a node without a kernel runs by its reference";
+    }
+  }
+  LODE_TRY(PlanParts parts, Planner(graph, weights, options).make(input_shapes));
+  PassReport& report = parts.decisions[static_cast<std::size_t>(MachinePass::kSplitBatch)];
+  if (!split.why_not.empty()) report.refused.push_back({graph.name, std::move(split.why_not)});
+  return parts;
 }
 
 }  // namespace lode::engine

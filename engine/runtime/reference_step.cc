@@ -33,7 +33,7 @@ Step reference_step(const Node& node, const OperatorDef& definition,
     run->outputs.push_back({nullptr, output.dtype, output.shape});
   }
   Step step;
-  step.kernel = "reference";
+  step.kernel = kReferenceKernel;
   step.reason = std::move(reason);
   step.run = [run](const StepArguments& arguments, std::int64_t) { (*run)(arguments); };
   return step;
