@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the small classifier of the synthetic image task and writes it as ONNX.
+"""Trains a small classifier of the synthetic image task (embedded_nets.py) and writes it as ONNX.
 
 Data are HDF5 files as `lode dataset synth` writes them: /samples u8 [N,32,32,3] (NHWC, RGB) and
 /labels int64 [N]. The exported model takes `input` float32 [batch,3,32,32] (NCHW, RGB), normalised
@@ -20,12 +20,10 @@ import numpy
 import torch
 from torch import nn
 
-CLASSES = 10
+from embedded_nets import CLASSES, NETS
+
 MEAN, STD = 0.5, 0.25
 OPSET = 13
-# MobileNetV2's table, scaled down: expansion, channels, blocks, stride of the first block.
-STAGES = [(2, 24, 1, 1), (4, 32, 2, 2), (4, 48, 2, 1), (4, 64, 2, 2)]
-STEM_CHANNELS, HEAD_CHANNELS = 24, 160
 
 
 def keep_freed_memory():
@@ -38,51 +36,6 @@ def keep_freed_memory():
         libc.mallopt(m_trim_threshold, 1 << 30)
     except (OSError, AttributeError):
         pass  # Another C library: slower, nothing else.
-
-
-def conv_bn(inputs, outputs, kernel, stride=1, groups=1, activation=True):
-    layers = [
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
-        nn.BatchNorm2d(outputs),
-    ]
-    return nn.Sequential(*layers, *([nn.ReLU6()] if activation else []))
-
-
-class InvertedResidual(nn.Module):
-    """Expand 1x1, depthwise 3x3, project 1x1; the input is added where the shapes allow it."""
-
-    def __init__(self, inputs, outputs, stride, expansion):
-        super().__init__()
-        hidden = inputs * expansion
-        self.body = nn.Sequential(
-            conv_bn(inputs, hidden, 1),
-            conv_bn(hidden, hidden, 3, stride, groups=hidden),
-            conv_bn(hidden, outputs, 1, activation=False),
-        )
-        self.residual = stride == 1 and inputs == outputs
-
-    def forward(self, x):
-        return x + self.body(x) if self.residual else self.body(x)
-
-
-class SynthNet(nn.Module):
-    def __init__(self):
-        super().__init__()
-        blocks = [conv_bn(3, STEM_CHANNELS, 3, stride=2)]
-        channels = STEM_CHANNELS
-        for expansion, outputs, count, stride in STAGES:
-            for i in range(count):
-                blocks.append(
-                    InvertedResidual(channels, outputs, stride if i == 0 else 1, expansion)
-                )
-                channels = outputs
-        blocks.append(conv_bn(channels, HEAD_CHANNELS, 1))
-        self.features = nn.Sequential(*blocks)
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.classifier = nn.Linear(HEAD_CHANNELS, CLASSES)
-
-    def forward(self, x):
-        return self.classifier(torch.flatten(self.pool(self.features(x)), 1))
 
 
 class Log:
@@ -212,6 +165,7 @@ def parse_arguments():
     parser.add_argument("--held-out", required=True, help="HDF5 file to score on, another seed")
     parser.add_argument("--output", required=True, help="ONNX file to write")
     parser.add_argument("--log", required=True, help="text file for the lines printed here")
+    parser.add_argument("--net", choices=NETS, default="mobilenet_v2", help="which of them")
     parser.add_argument("--seed", type=int, default=1, help="initial weights and order of samples")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch", type=int, default=128)
@@ -229,7 +183,7 @@ def main():
     torch.set_num_threads(args.threads)
     log = Log(args.log)
     training, held_out = load(args.train), load(args.held_out)
-    model = SynthNet().to(memory_format=torch.channels_last)
+    model = NETS[args.net]().to(memory_format=torch.channels_last)
     parameters = sum(p.numel() for p in model.parameters())
     log(f"torch {torch.__version__}, CPU, threads {args.threads}, seed {args.seed}")
     log(
@@ -237,8 +191,9 @@ def main():
         f"held out {os.path.basename(args.held_out)} ({len(held_out[1])} samples)"
     )
     log(
-        f"{parameters} parameters; {args.epochs} epochs, batch {args.batch}, AdamW with one-cycle "
-        f"peak {args.lr}, weight decay {args.weight_decay}, label smoothing {args.label_smoothing}"
+        f"{args.net}, {parameters} parameters; {args.epochs} epochs, batch {args.batch}, AdamW "
+        f"with one-cycle peak {args.lr}, weight decay {args.weight_decay}, label smoothing "
+        f"{args.label_smoothing}"
     )
     start = time.monotonic()
     train(model, args, log, training, held_out)
