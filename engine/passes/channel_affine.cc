@@ -69,8 +69,13 @@ Tensor scaled(const Tensor& weights, std::int64_t rows, const std::vector<double
   const std::span<float> to = result.mutable_view().as<float>();
   const auto channels = scale.size();
   const std::size_t inner = from.size() / (static_cast<std::size_t>(rows) * channels);
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    to[i] = static_cast<float>(from[i] * scale[i / inner % channels]);
+  std::size_t i = 0;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    for (const double factor : scale) {
+      for (const std::size_t end = i + inner; i < end; ++i) {
+        to[i] = static_cast<float>(from[i] * factor);
+      }
+    }
   }
   return result;
 }
