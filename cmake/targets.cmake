@@ -8,6 +8,8 @@ function(lode_library name)
        ${CMAKE_CURRENT_SOURCE_DIR}/conv/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/dwconv/*.cc
        ${CMAKE_CURRENT_SOURCE_DIR}/pool/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/eltwise/*.cc
        ${CMAKE_CURRENT_SOURCE_DIR}/reduce/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/quantize/*.cc
+       ${CMAKE_CURRENT_SOURCE_DIR}/qconv/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/qdwconv/*.cc
+       ${CMAKE_CURRENT_SOURCE_DIR}/qeltwise/*.cc ${CMAKE_CURRENT_SOURCE_DIR}/qpool/*.cc
        ${CMAKE_CURRENT_SOURCE_DIR}/peak/*.cc)
   list(APPEND sources ${nested} ${kernels})
   if(NOT sources)

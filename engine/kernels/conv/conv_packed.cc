@@ -2,15 +2,13 @@
 // where each tap of each output pixel begins, and the tile reads the channels from there. Taps in
 // the padding point at zeros. A prologue is applied while the rows of a block are brought into the
 // worker's scratch.
-//
-// The output pixels of all images are the rows of one product. A task is a range of rows times a
-// range of panels; how many of each is chosen so that what the tasks read together is least.
+// The work is cut as product_cut.h has it.
 #include <algorithm>
 #include <cstring>
 
-#include "engine/kernels/conv/conv.h"
+#include "engine/kernels/conv/product_cut.h"
+#include "engine/kernels/conv/tap_pointers.h"
 #include "engine/kernels/gemm/panels.h"
-#include "engine/kernels/task_grid.h"
 
 namespace lode::engine {
 
@@ -29,60 +27,19 @@ constexpr std::int64_t kReadWork = 2;
 /// And of reading an input float that another worker has just written.
 constexpr std::int64_t kForeignReadWork = 8;
 
-struct Cut {
-  TaskGrid grid;
-  std::int64_t rows;       ///< output pixels of all images
-  std::int64_t task_rows;  ///< of a task; the last one of a panel group may have more
-  std::int64_t row_tasks;
-  std::int64_t panels;  ///< of all groups
-  std::int64_t panel_tasks;
-  std::int64_t block_rows;  ///< rows of a task that are worked on at once
+struct Cut : ProductCut {
+  std::int64_t block_rows = 1;  ///< rows of a task that are worked on at once
 };
-
-/// Rows a task gets when `rows` are cut for `tasks`: whole tiles.
-std::int64_t rows_of_task(std::int64_t rows, std::int64_t tasks, std::int64_t tile_rows) {
-  const std::int64_t tiles = (rows / tasks + tile_rows / 2) / tile_rows;
-  return std::max<std::int64_t>(1, tiles) * tile_rows;
-}
-
-/// Fills the cut of the rows into about `asked` tasks.
-void cut_rows(Cut& cut, std::int64_t asked, std::int64_t tile_rows) {
-  cut.task_rows = rows_of_task(cut.rows, asked, tile_rows);
-  cut.row_tasks = std::max<std::int64_t>(1, cut.rows / cut.task_rows);
-}
-
-TaskGrid grid_of(const TileSet& tiles, const ConvShape& shape, const Cut& cut,
-                 const PanelCut& panels, std::int64_t tile_rows) {
-  const std::int64_t work = cut.rows * shape.out_c * shape.depth();
-  const std::int64_t weights = shape.out_c * shape.depth();
-  // A prologue is repeated for each group of panels: it counts like reading the input once more.
-  const std::int64_t input = shape.batch * shape.in_h * shape.in_w * shape.in_c *
-                             (shape.prologue == ConvPrologue::kNone ? 1 : 2);
-  return cheapest_grid(shape.workers, work / kTaskWork, cut.panels, [&](const TaskGrid& tried) {
-    Cut own = cut;
-    cut_rows(own, tried.rows, tile_rows);
-    const std::int64_t tasks = own.row_tasks * tried.columns;
-    const std::int64_t rows = cut.rows - (own.row_tasks - 1) * own.task_rows;
-    const std::int64_t columns =
-        ceil_divide(cut.panels, tried.columns) * panels.vectors(0) * tiles.lanes;
-    // Rows are shared out as in the layers before and behind; groups of panels each need all
-    // rows, whoever made them.
-    const std::int64_t reads =
-        own.row_tasks * weights * kReadWork + (tried.columns - 1) * input * kForeignReadWork;
-    return slowest_worker(shape.workers, tasks, rows * columns * shape.depth()) +
-           reads / wanted_tasks(shape.workers, 1, tasks);
-  });
-}
 
 Cut cut_of(const TileSet& tiles, const ConvShape& shape) {
   const PanelCut panels(tiles, shape.out_c / shape.groups);
-  Cut cut{};
-  cut.rows = shape.batch * shape.out_pixels();
-  cut.panels = panels.count() * shape.groups;
   const std::int64_t tile_rows = tiles.tile_rows[panels.vectors(0) - 1];
-  cut.grid = shape.grid.rows != 0 ? shape.grid : grid_of(tiles, shape, cut, panels, tile_rows);
-  cut_rows(cut, cut.grid.rows, tile_rows);
-  cut.panel_tasks = cut.grid.columns;
+  Cut cut{cut_product(shape, {.panels = panels.count() * shape.groups,
+                              .panel_columns = panels.vectors(0) * tiles.lanes,
+                              .tile_rows = tile_rows,
+                              .task_work = kTaskWork,
+                              .read_work = kReadWork,
+                              .foreign_read_work = kForeignReadWork})};
   const std::int64_t most = std::clamp<std::int64_t>(
       kBlockFloats / std::max<std::int64_t>(1, std::min(shape.depth(), kDepthBlock)), 2 * tile_rows,
       kMaxBlockRows);
@@ -155,65 +112,6 @@ struct Task {
     return reinterpret_cast<float*>(arguments.scratch + scratch.weights_at);
   }
 };
-
-/// Neighbouring output pixels of one image row.
-struct Span {
-  const float* image;
-  std::int64_t y;
-  std::int64_t x;
-  std::int64_t count;
-};
-
-/// Where tap (ky, kx) of each of these pixels begins, outside the image at zeros.
-void point_at_tap(const Task& task, const Span& span, std::int64_t ky, std::int64_t kx,
-                  const float** to) {
-  const ConvShape& shape = task.shape;
-  const std::int64_t y = span.y * shape.stride_h - shape.pad_top + ky * shape.dilation_h;
-  if (y < 0 || y >= shape.in_h) {
-    std::fill_n(to, span.count, task.zeros);
-    return;
-  }
-  const float* row = span.image + y * shape.in_w * shape.x_step();
-  const std::int64_t first = span.x * shape.stride_w - shape.pad_left + kx * shape.dilation_w;
-  const std::int64_t last = first + (span.count - 1) * shape.stride_w;
-  const std::int64_t step = shape.stride_w * shape.x_step();
-  if (first >= 0 && last < shape.in_w) {
-    row += first * shape.x_step();
-    for (std::int64_t i = 0; i < span.count; ++i) to[i] = row + i * step;
-    return;
-  }
-  for (std::int64_t i = 0; i < span.count; ++i) {
-    const std::int64_t x = first + i * shape.stride_w;
-    to[i] = x >= 0 && x < shape.in_w ? row + x * shape.x_step() : task.zeros;
-  }
-}
-
-/// Points [tap][row] at the input of rows [first, first + count).
-void fill_pointers(const Task& task, std::int64_t first, std::int64_t count) {
-  const ConvShape& shape = task.shape;
-  const float** pointers = task.pointers();
-  if (shape.is_pointwise() && shape.stride_h == 1 && shape.stride_w == 1) {
-    const float* x = task.arguments.x + first * shape.x_step();
-    for (std::int64_t row = 0; row < count; ++row) pointers[row] = x + row * shape.x_step();
-    return;
-  }
-  const std::int64_t image_floats = shape.in_h * shape.in_w * shape.x_step();
-  for (std::int64_t row = 0; row < count;) {
-    const std::int64_t pixel = first + row;
-    Span span{};
-    span.image = task.arguments.x + pixel / shape.out_pixels() * image_floats;
-    span.y = pixel / shape.out_w % shape.out_h;
-    span.x = pixel % shape.out_w;
-    span.count = std::min(count - row, shape.out_w - span.x);
-    const float** to = pointers + row;
-    for (std::int64_t ky = 0; ky < shape.kernel_h; ++ky) {
-      for (std::int64_t kx = 0; kx < shape.kernel_w; ++kx, to += task.cut.block_rows) {
-        point_at_tap(task, span, ky, kx, to);
-      }
-    }
-    row += span.count;
-  }
-}
 
 /// Rows through the prologue into scratch, the pointers to there. Pointwise convolutions only.
 void apply_prologue(const Task& task, std::int64_t first, std::int64_t count) {
@@ -291,7 +189,8 @@ void run_panel(const Task& task, std::int64_t group, std::int64_t panel, const f
 /// weights are scaled.
 void run_block(const Task& task, std::int64_t first, std::int64_t count) {
   const ConvShape& shape = task.shape;
-  fill_pointers(task, first, count);
+  fill_tap_pointers(shape, task.arguments.x, task.zeros, first, count, task.cut.block_rows,
+                    task.pointers());
   const float* factors = nullptr;
   if (task.scales_weights) {
     factors = task.arguments.prologue_scale + first / shape.out_pixels() * shape.in_c;
@@ -321,8 +220,7 @@ void run_block(const Task& task, std::int64_t first, std::int64_t count) {
 template <const TileSet& kTiles>
 void run(const ConvShape& shape, const ConvArguments& arguments, std::int64_t index) {
   const Cut cut = cut_of(kTiles, shape);
-  const std::int64_t row_task = index % cut.row_tasks;
-  const std::int64_t panel_task = index / cut.row_tasks;
+  const ProductTask share = product_task(cut, index);
   const Task task{.tiles = kTiles,
                   .shape = shape,
                   .arguments = arguments,
@@ -330,13 +228,11 @@ void run(const ConvShape& shape, const ConvArguments& arguments, std::int64_t in
                   .cut = cut,
                   .scratch = scratch_of(kTiles, shape, cut),
                   .zeros = arguments.packed + shape.groups * group_floats(kTiles, shape),
-                  .first_panel = cut.panels * panel_task / cut.panel_tasks,
-                  .end_panel = cut.panels * (panel_task + 1) / cut.panel_tasks,
+                  .first_panel = share.panel_begin,
+                  .end_panel = share.panel_end,
                   .scales_weights = scales_weights(shape, cut)};
-  const std::int64_t end =
-      row_task + 1 == cut.row_tasks ? cut.rows : (row_task + 1) * cut.task_rows;
-  for (std::int64_t row = row_task * cut.task_rows; row < end;) {
-    std::int64_t count = std::min(cut.block_rows, end - row);
+  for (std::int64_t row = share.row_begin; row < share.row_end;) {
+    std::int64_t count = std::min(cut.block_rows, share.row_end - row);
     if (task.scales_weights) count = std::min(count, shape.out_pixels() - row % shape.out_pixels());
     run_block(task, row, count);
     row += count;
@@ -350,8 +246,7 @@ void prepare(ConvShape& shape) {
 
 template <const TileSet& kTiles>
 std::int64_t task_count(const ConvShape& shape) {
-  const Cut cut = cut_of(kTiles, shape);
-  return cut.rows == 0 ? 0 : cut.row_tasks * cut.panel_tasks;
+  return cut_of(kTiles, shape).task_count();
 }
 
 template <const TileSet& kTiles>

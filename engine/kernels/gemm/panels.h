@@ -15,11 +15,12 @@ namespace lode::engine {
 /// Cuts n > 0 columns into panels.
 class PanelCut {
  public:
-  PanelCut(const TileSet& tiles, std::int64_t n)
-      : lanes_(tiles.lanes),
+  PanelCut(const TileSet& tiles, std::int64_t n) : PanelCut(tiles.lanes, tiles.max_vectors, n) {}
+  PanelCut(std::int64_t lanes, std::int64_t max_vectors, std::int64_t n)
+      : lanes_(lanes),
         columns_(n),
-        vectors_(ceil_divide(n, tiles.lanes)),
-        count_(ceil_divide(vectors_, tiles.max_vectors)) {}
+        vectors_(ceil_divide(n, lanes)),
+        count_(ceil_divide(vectors_, max_vectors)) {}
 
   [[nodiscard]] std::int64_t count() const { return count_; }
   /// Columns, rounded up to whole vectors.

@@ -2,24 +2,30 @@
 // with -m flags use it.
 #pragma once
 
+#include <type_traits>
+
 #include "engine/kernels/conv/conv.h"
 #include "engine/kernels/pool/pool.h"
 
 namespace lode::engine {
 
 /// The taps of one output pixel that lie inside the image, from channel 0 on.
-struct PoolWindow {
-  const float* x = nullptr;
+template <typename Element>
+struct PoolWindowOf {
+  const Element* x = nullptr;
   std::int64_t rows = 0;
   std::int64_t columns = 0;
-  std::int64_t row_step = 0;  ///< floats from a row of taps to the next
+  std::int64_t row_step = 0;  ///< elements from a row of taps to the next
   std::int64_t column_step = 0;
   std::int64_t cells = 1;  ///< what an average divides by
 
-  [[nodiscard, gnu::always_inline]] const float* tap(std::int64_t row, std::int64_t column) const {
+  [[nodiscard, gnu::always_inline]] const Element* tap(std::int64_t row,
+                                                       std::int64_t column) const {
     return x + row * row_step + column * column_step;
   }
 };
+
+using PoolWindow = PoolWindowOf<float>;
 
 /// Taps in front of `extent` plus the padding behind it: what a padded average counts.
 [[nodiscard, gnu::always_inline]] inline std::int64_t taps_in_padding(std::int64_t first,
@@ -33,18 +39,18 @@ struct PoolWindow {
 }
 
 /// Calls visit(window, y) for the pixels of output row `row` of all images, from left to right.
-template <typename Visit>
-[[gnu::always_inline]] inline void visit_windows(const PoolShape& shape,
-                                                 const PoolArguments& arguments, std::int64_t row,
-                                                 const Visit& visit) {
+/// Of `arguments` it reads x and y, pointers to an element.
+template <typename Arguments, typename Visit>
+[[gnu::always_inline]] inline void visit_windows(const PoolShape& shape, const Arguments& arguments,
+                                                 std::int64_t row, const Visit& visit) {
   const std::int64_t channels = shape.channels;
   const std::int64_t first_y = row % shape.out_h * shape.stride_h - shape.pad_top;
   const TapRange rows = taps_inside(first_y, shape.dilation_h, shape.kernel_h, shape.in_h);
   const std::int64_t padded_rows =
       taps_in_padding(first_y, shape.dilation_h, shape.kernel_h, shape.in_h, shape.pad_bottom);
-  const float* image = arguments.x + row / shape.out_h * shape.in_h * shape.in_w * channels;
-  float* y = arguments.y + row * shape.out_w * channels;
-  PoolWindow window;
+  const auto* image = arguments.x + row / shape.out_h * shape.in_h * shape.in_w * channels;
+  auto* y = arguments.y + row * shape.out_w * channels;
+  PoolWindowOf<std::remove_cvref_t<decltype(*image)>> window;
   window.rows = rows.end - rows.begin;
   window.row_step = shape.dilation_h * shape.in_w * channels;
   window.column_step = shape.dilation_w * channels;

@@ -1,0 +1,98 @@
+#include "engine/kernels/qconv/gather.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "engine/kernels/conv/tap_pointers.h"
+
+namespace lode::engine {
+
+namespace {
+
+/// A copy of N bytes, twice where `count` is between N and 2 N: the second ends where it must.
+template <std::size_t N>
+void copy_ends(std::uint8_t* to, const std::uint8_t* from, std::int64_t count) {
+  std::uint8_t head[N];
+  std::uint8_t tail[N];
+  std::memcpy(head, from, N);
+  std::memcpy(tail, from + count - static_cast<std::int64_t>(N), N);
+  std::memcpy(to, head, N);
+  std::memcpy(to + count - static_cast<std::int64_t>(N), tail, N);
+}
+
+/// Runs are short: a call of memcpy would cost more than the copy.
+[[gnu::always_inline]] inline void copy_run(std::uint8_t* to, const std::uint8_t* from,
+                                            std::int64_t count) {
+  while (count > 32) {
+    std::memcpy(to, from, 16);
+    to += 16;
+    from += 16;
+    count -= 16;
+  }
+  if (count >= 16) return copy_ends<16>(to, from, count);
+  if (count >= 8) return copy_ends<8>(to, from, count);
+  if (count >= 4) return copy_ends<4>(to, from, count);
+  for (std::int64_t i = 0; i < count; ++i) to[i] = from[i];
+}
+
+[[gnu::always_inline]] inline void copy_run(std::uint16_t* to, const std::uint8_t* from,
+                                            std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] = from[i];
+}
+
+/// One row of taps of one pixel, from input row `row` on, whose tap kx begins at column
+/// first + kx * dilation. Null: all of it is padding.
+template <typename Element>
+[[gnu::always_inline]] inline Element* gather_tap_row(const QConvShape& shape,
+                                                      const QGather& gather,
+                                                      const std::uint8_t* row, std::int64_t first,
+                                                      Element* to) {
+  const std::int64_t channels = gather.channels;
+  const std::int64_t last = first + (shape.kernel_w - 1) * shape.dilation_w;
+  const bool is_run = shape.dilation_w == 1 && shape.x_step() == channels;
+  if (row != nullptr && is_run && first >= 0 && last < shape.in_w) {
+    copy_run(to, row + first * channels, shape.kernel_w * channels);
+    return to + shape.kernel_w * channels;
+  }
+  for (std::int64_t kx = 0; kx < shape.kernel_w; ++kx, to += channels) {
+    const std::int64_t x = first + kx * shape.dilation_w;
+    const bool is_inside = row != nullptr && x >= 0 && x < shape.in_w;
+    copy_run(to, is_inside ? row + x * shape.x_step() : gather.padding, channels);
+  }
+  return to;
+}
+
+template <typename Element>
+void gather_as(const QConvShape& shape, const QGather& gather) {
+  const std::int64_t row_step = shape.in_w * shape.x_step();
+  for_each_span(shape, gather.x + gather.channel, gather.first, gather.count,
+                [&](std::int64_t row, const PixelSpan<std::uint8_t>& span) {
+                  std::uint8_t* bytes = gather.to + row * gather.row_bytes;
+                  const std::int64_t first_y = span.y * shape.stride_h - shape.pad_top;
+                  for (std::int64_t i = 0; i < span.count; ++i, bytes += gather.row_bytes) {
+                    auto* to = reinterpret_cast<Element*>(bytes);
+                    const std::int64_t first_x = (span.x + i) * shape.stride_w - shape.pad_left;
+                    for (std::int64_t ky = 0; ky < shape.kernel_h; ++ky) {
+                      const std::int64_t y = first_y + ky * shape.dilation_h;
+                      const bool is_inside = y >= 0 && y < shape.in_h;
+                      to = gather_tap_row(shape, gather,
+                                          is_inside ? span.image + y * row_step : nullptr, first_x,
+                                          to);
+                    }
+                    for (; reinterpret_cast<std::uint8_t*>(to) < bytes + gather.row_bytes; ++to)
+                      *to = 0;
+                  }
+                });
+}
+
+}  // namespace
+
+void gather_bytes(const QConvShape& shape, const QGather& gather) {
+  gather_as<std::uint8_t>(shape, gather);
+}
+
+void gather_words(const QConvShape& shape, const QGather& gather) {
+  gather_as<std::uint16_t>(shape, gather);
+}
+
+}  // namespace lode::engine
