@@ -27,12 +27,18 @@ double shortest_call(double seconds, const Block& block) {
   return shortest;
 }
 
+constexpr std::int64_t kRounds = 20'000;  // tens of microseconds: far above the clock's grain
+
 }  // namespace
 
 double measure_flops(const PeakKernel& kernel, double seconds) {
-  constexpr std::int64_t kRounds = 20'000;  // tens of microseconds: far above the clock's grain
   const double shortest = shortest_call(seconds, [&] { return kernel.multiply_add(kRounds); });
   return static_cast<double>(kernel.flops_per_round * kRounds) / shortest;
+}
+
+double measure_byte_ops(const BytePeakKernel& kernel, double seconds) {
+  const double shortest = shortest_call(seconds, [&] { return kernel.multiply_add(kRounds); });
+  return static_cast<double>(kernel.ops_per_round * kRounds) / shortest;
 }
 
 double measure_reads(const PeakKernel& kernel, std::span<const float> from, double seconds) {

@@ -1,5 +1,5 @@
-// What the machine can do at best, to hold kernels against: a loop of multiply-adds that never
-// leaves the registers, and one that only reads.
+// What the machine can do at best, to hold kernels against: loops of multiply-adds that never leave
+// the registers, in float and in bytes, and one that only reads.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +40,28 @@ struct PeakKernel {
 [[nodiscard]] double measure_reads(const PeakKernel& kernel, std::span<const float> from,
                                    double seconds);
 
-#define LODE_KERNEL(name) extern const PeakKernel name;
+/// A loop of exact products of bytes, u8 times s8, summed up in int32: what the integer kernels of
+/// an instruction set are made of.
+struct BytePeakKernel {
+  std::string_view name;
+  Isa isa = Isa::kGeneric;
+  /// A multiplication and an addition count as two.
+  std::int64_t ops_per_round = 0;
+  /// As PeakKernel's.
+  float (*multiply_add)(std::int64_t rounds) = nullptr;
+};
+
+/// All variants, best first.
+[[nodiscard]] std::span<const BytePeakKernel* const> byte_peak_kernels();
+
+/// The best one that needs no more than `cap`.
+[[nodiscard]] const BytePeakKernel& select_byte_peak(Isa cap);
+
+/// Operations a second of the calling thread, as measure_flops() has them.
+[[nodiscard]] double measure_byte_ops(const BytePeakKernel& kernel, double seconds);
+
+#define LODE_PEAK_KERNEL(name) extern const PeakKernel name;
+#define LODE_BYTE_PEAK_KERNEL(name) extern const BytePeakKernel name;
 #include "engine/kernels/peak/kernels.inc"
-#undef LODE_KERNEL
 
 }  // namespace lode::engine

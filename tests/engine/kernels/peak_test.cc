@@ -14,6 +14,8 @@ TEST(Peak, EveryInstructionSetHasItsOwn) {
   EXPECT_EQ(select_peak(Isa::kAvx2).name, "avx2_f32_peak");
   EXPECT_EQ(select_peak(Isa::kAvx512).name, "avx512_f32_peak");
   EXPECT_EQ(select_peak(Isa::kAvx512Vnni).name, "avx512_f32_peak");
+  EXPECT_EQ(select_byte_peak(Isa::kAvx512).name, "avx512_u8_peak");
+  EXPECT_EQ(select_byte_peak(Isa::kAvx512Vnni).name, "avx512vnni_u8_peak");
 #endif
 }
 
@@ -37,6 +39,32 @@ TEST(Peak, MultiplyAddIsDoneInAllChains) {
     if (kernel->isa > best_isa()) continue;
     const auto lanes = static_cast<float>(kernel->flops_per_round / 2);
     EXPECT_NEAR(kernel->multiply_add(50'000), lanes, 0.01F * lanes) << kernel->name;
+  }
+}
+
+/// What a chain of products of bytes ends at: 1 1 + 2 2 + 3 3 + 4 4 a round where four are summed
+/// up at once, else four times its low word and three times its high one.
+std::int32_t end_of_chain(std::int32_t chain, std::int64_t rounds, bool has_four) {
+  for (std::int64_t round = 0; round < rounds; ++round) {
+    const std::int32_t low = static_cast<std::int16_t>(chain & 0xFFFF);
+    const std::int32_t high = static_cast<std::int16_t>(static_cast<std::uint32_t>(chain) >> 16U);
+    chain += has_four ? 30 : 4 * low + 3 * high;
+  }
+  return chain;
+}
+
+TEST(Peak, ProductsOfBytesAreDoneInAllChains) {
+  for (const BytePeakKernel* kernel : byte_peak_kernels()) {
+    if (kernel->isa > best_isa()) continue;
+    for (const std::int64_t rounds : {1, 5}) {
+      std::int32_t want = 0;
+      for (int chain = 0; chain < 12; ++chain) {
+        want ^= end_of_chain(chain, rounds, kernel->isa == Isa::kAvx512Vnni);
+      }
+      EXPECT_EQ(kernel->multiply_add(rounds), static_cast<float>(want)) << kernel->name;
+    }
+    EXPECT_GT(measure_byte_ops(*kernel, 0.0), 1e6) << kernel->name;
+    EXPECT_LT(measure_byte_ops(*kernel, 0.0), 1e14) << kernel->name;
   }
 }
 
