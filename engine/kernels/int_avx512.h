@@ -86,4 +86,186 @@ template <int kVectors>
   _mm512_mask_storeu_epi8(to, mask, _mm512_permutexvar_epi32(order, bytes));
 }
 
+// ---- bytes of 64, 32 or 16 channels, and the four vectors of sums that they come to
+//
+// Interleaving works in quarters of 16 bytes: of four vectors of 32-bit elements made of a vector
+// of bytes, vector j holds bytes 16 q + 4 j to 16 q + 4 j + 3 in its quarter q.
+
+struct U8x64 {
+  static constexpr std::int64_t kBytes = 64;
+  using Register = __m512i;
+  using Mask = __mmask64;
+
+  /// The first `count` channels, at most all.
+  [[nodiscard, gnu::always_inline]] static Mask first(std::int64_t count) {
+    return count >= 64 ? ~__mmask64{0} : (__mmask64{1} << count) - 1U;
+  }
+  [[nodiscard, gnu::always_inline]] static Register load(const std::uint8_t* from, Mask mask) {
+    return _mm512_maskz_loadu_epi8(mask, from);
+  }
+  [[nodiscard, gnu::always_inline]] static Register load(const void* from) {
+    return _mm512_load_si512(from);
+  }
+  [[gnu::always_inline]] static void store(void* to, Register value) {
+    _mm512_store_si512(to, value);
+  }
+  [[gnu::always_inline]] static void store(std::uint8_t* to, Register bytes, Mask mask) {
+    _mm512_mask_storeu_epi8(to, mask, bytes);
+  }
+  [[nodiscard, gnu::always_inline]] static Register splat(std::int32_t byte) {
+    return _mm512_set1_epi8(static_cast<char>(byte));
+  }
+  [[nodiscard, gnu::always_inline]] static Register splat_words(std::int32_t word) {
+    return _mm512_set1_epi16(static_cast<std::int16_t>(word));
+  }
+  /// Bytes of a and b in turn: of the lower and upper halves of the quarters.
+  [[nodiscard, gnu::always_inline]] static Register low_bytes(Register a, Register b) {
+    return _mm512_unpacklo_epi8(a, b);
+  }
+  [[nodiscard, gnu::always_inline]] static Register high_bytes(Register a, Register b) {
+    return _mm512_unpackhi_epi8(a, b);
+  }
+  [[nodiscard, gnu::always_inline]] static Register low_words(Register a, Register b) {
+    return _mm512_unpacklo_epi16(a, b);
+  }
+  [[nodiscard, gnu::always_inline]] static Register high_words(Register a, Register b) {
+    return _mm512_unpackhi_epi16(a, b);
+  }
+  /// sums + the two products of words of each 32-bit element.
+  [[nodiscard, gnu::always_inline]] static Register add_pairs(Register sums, Register x,
+                                                              Register w) {
+    return _mm512_add_epi32(sums, _mm512_madd_epi16(x, w));
+  }
+  /// round(float(sums) * factors).
+  [[nodiscard, gnu::always_inline]] static Register scaled(Register sums, const float* factors) {
+    return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sums), _mm512_load_ps(factors)));
+  }
+  /// clamp(sum + zero, low, high) of four vectors, as bytes in the order of the channels.
+  [[nodiscard, gnu::always_inline]] static Register clamped_bytes(const Register (&sums)[4],
+                                                                  Register zero, Register low,
+                                                                  Register high) {
+    const Register ab = _mm512_adds_epi16(_mm512_packs_epi32(sums[0], sums[1]), zero);
+    const Register cd = _mm512_adds_epi16(_mm512_packs_epi32(sums[2], sums[3]), zero);
+    return _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(ab, cd), low), high);
+  }
+};
+
+struct U8x32 {
+  static constexpr std::int64_t kBytes = 32;
+  using Register = __m256i;
+  using Mask = __mmask32;
+
+  /// The first `count` channels, at most all.
+  [[nodiscard, gnu::always_inline]] static Mask first(std::int64_t count) {
+    return static_cast<__mmask32>((std::uint64_t{1} << count) - 1U);
+  }
+  [[nodiscard, gnu::always_inline]] static Register load(const std::uint8_t* from, Mask mask) {
+    return _mm256_maskz_loadu_epi8(mask, from);
+  }
+  [[nodiscard, gnu::always_inline]] static Register load(const void* from) {
+    return _mm256_load_si256(static_cast<const __m256i*>(from));
+  }
+  [[gnu::always_inline]] static void store(void* to, Register value) {
+    _mm256_store_si256(static_cast<__m256i*>(to), value);
+  }
+  [[gnu::always_inline]] static void store(std::uint8_t* to, Register bytes, Mask mask) {
+    _mm256_mask_storeu_epi8(to, mask, bytes);
+  }
+  [[nodiscard, gnu::always_inline]] static Register splat(std::int32_t byte) {
+    return _mm256_set1_epi8(static_cast<char>(byte));
+  }
+  [[nodiscard, gnu::always_inline]] static Register splat_words(std::int32_t word) {
+    return _mm256_set1_epi16(static_cast<std::int16_t>(word));
+  }
+  /// Bytes of a and b in turn: of the lower and upper halves of the quarters.
+  [[nodiscard, gnu::always_inline]] static Register low_bytes(Register a, Register b) {
+    return _mm256_unpacklo_epi8(a, b);
+  }
+  [[nodiscard, gnu::always_inline]] static Register high_bytes(Register a, Register b) {
+    return _mm256_unpackhi_epi8(a, b);
+  }
+  [[nodiscard, gnu::always_inline]] static Register low_words(Register a, Register b) {
+    return _mm256_unpacklo_epi16(a, b);
+  }
+  [[nodiscard, gnu::always_inline]] static Register high_words(Register a, Register b) {
+    return _mm256_unpackhi_epi16(a, b);
+  }
+  /// sums + the two products of words of each 32-bit element.
+  [[nodiscard, gnu::always_inline]] static Register add_pairs(Register sums, Register x,
+                                                              Register w) {
+    return _mm256_add_epi32(sums, _mm256_madd_epi16(x, w));
+  }
+  /// round(float(sums) * factors).
+  [[nodiscard, gnu::always_inline]] static Register scaled(Register sums, const float* factors) {
+    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_load_ps(factors)));
+  }
+  /// clamp(sum + zero, low, high) of four vectors, as bytes in the order of the channels.
+  [[nodiscard, gnu::always_inline]] static Register clamped_bytes(const Register (&sums)[4],
+                                                                  Register zero, Register low,
+                                                                  Register high) {
+    const Register ab = _mm256_adds_epi16(_mm256_packs_epi32(sums[0], sums[1]), zero);
+    const Register cd = _mm256_adds_epi16(_mm256_packs_epi32(sums[2], sums[3]), zero);
+    return _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(ab, cd), low), high);
+  }
+};
+
+struct U8x16 {
+  static constexpr std::int64_t kBytes = 16;
+  using Register = __m128i;
+  using Mask = __mmask16;
+
+  /// The first `count` channels, at most all.
+  [[nodiscard, gnu::always_inline]] static Mask first(std::int64_t count) {
+    return static_cast<__mmask16>((std::uint64_t{1} << count) - 1U);
+  }
+  [[nodiscard, gnu::always_inline]] static Register load(const std::uint8_t* from, Mask mask) {
+    return _mm_maskz_loadu_epi8(mask, from);
+  }
+  [[nodiscard, gnu::always_inline]] static Register load(const void* from) {
+    return _mm_load_si128(static_cast<const __m128i*>(from));
+  }
+  [[gnu::always_inline]] static void store(void* to, Register value) {
+    _mm_store_si128(static_cast<__m128i*>(to), value);
+  }
+  [[gnu::always_inline]] static void store(std::uint8_t* to, Register bytes, Mask mask) {
+    _mm_mask_storeu_epi8(to, mask, bytes);
+  }
+  [[nodiscard, gnu::always_inline]] static Register splat(std::int32_t byte) {
+    return _mm_set1_epi8(static_cast<char>(byte));
+  }
+  [[nodiscard, gnu::always_inline]] static Register splat_words(std::int32_t word) {
+    return _mm_set1_epi16(static_cast<std::int16_t>(word));
+  }
+  /// Bytes of a and b in turn: of the lower and upper halves of the quarters.
+  [[nodiscard, gnu::always_inline]] static Register low_bytes(Register a, Register b) {
+    return _mm_unpacklo_epi8(a, b);
+  }
+  [[nodiscard, gnu::always_inline]] static Register high_bytes(Register a, Register b) {
+    return _mm_unpackhi_epi8(a, b);
+  }
+  [[nodiscard, gnu::always_inline]] static Register low_words(Register a, Register b) {
+    return _mm_unpacklo_epi16(a, b);
+  }
+  [[nodiscard, gnu::always_inline]] static Register high_words(Register a, Register b) {
+    return _mm_unpackhi_epi16(a, b);
+  }
+  /// sums + the two products of words of each 32-bit element.
+  [[nodiscard, gnu::always_inline]] static Register add_pairs(Register sums, Register x,
+                                                              Register w) {
+    return _mm_add_epi32(sums, _mm_madd_epi16(x, w));
+  }
+  /// round(float(sums) * factors).
+  [[nodiscard, gnu::always_inline]] static Register scaled(Register sums, const float* factors) {
+    return _mm_cvtps_epi32(_mm_mul_ps(_mm_cvtepi32_ps(sums), _mm_load_ps(factors)));
+  }
+  /// clamp(sum + zero, low, high) of four vectors, as bytes in the order of the channels.
+  [[nodiscard, gnu::always_inline]] static Register clamped_bytes(const Register (&sums)[4],
+                                                                  Register zero, Register low,
+                                                                  Register high) {
+    const Register ab = _mm_adds_epi16(_mm_packs_epi32(sums[0], sums[1]), zero);
+    const Register cd = _mm_adds_epi16(_mm_packs_epi32(sums[2], sums[3]), zero);
+    return _mm_min_epu8(_mm_max_epu8(_mm_packus_epi16(ab, cd), low), high);
+  }
+};
+
 }  // namespace lode::engine

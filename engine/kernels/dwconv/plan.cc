@@ -17,11 +17,10 @@ constexpr std::int64_t kMostTasks = 16;
 /// Input that stays in the second cache: such images are cut by channels, which costs nothing. In a
 /// larger one a band of rows is what stays there.
 constexpr std::int64_t kCachedFloats = 1 << 17;
-constexpr std::int64_t kRunMultiple = 16;
 
 }  // namespace
 
-DwConvCut cut_dwconv(const ConvShape& shape) {
+DwConvCut cut_dwconv(const ConvShape& shape, std::int64_t run_channels) {
   const std::int64_t rows = std::max<std::int64_t>(1, shape.out_h);
   const std::int64_t work = shape.out_pixels() * shape.out_c * shape.kernel_h * shape.kernel_w;
   std::int64_t tasks = std::clamp<std::int64_t>(work / kTaskWork, 1, kMostTasks);
@@ -35,7 +34,7 @@ DwConvCut cut_dwconv(const ConvShape& shape) {
     tasks = round_up(std::max(tasks, sharing), sharing);
   } else if (shape.in_h * shape.in_w * shape.in_c <= kCachedFloats) {
     tasks = std::max(tasks, sharing);
-    cut.channels = round_up(ceil_divide(shape.out_c, tasks), kRunMultiple);
+    cut.channels = round_up(ceil_divide(shape.out_c, tasks), run_channels);
     cut.runs = ceil_divide(shape.out_c, cut.channels);
   }
   // Even, since two rows are computed at once.
@@ -44,13 +43,19 @@ DwConvCut cut_dwconv(const ConvShape& shape) {
   return cut;
 }
 
-std::int64_t dwconv_task_count(const ConvShape& shape) {
-  const DwConvCut cut = cut_dwconv(shape);
+std::int64_t dwconv_task_count(const ConvShape& shape, const DwConvCut& cut) {
   return shape.batch * cut.bands * cut.runs;
 }
 
+std::int64_t dwconv_task_count(const ConvShape& shape) {
+  return dwconv_task_count(shape, cut_dwconv(shape));
+}
+
 DwConvTask dwconv_task(const ConvShape& shape, std::int64_t task) {
-  const DwConvCut cut = cut_dwconv(shape);
+  return dwconv_task(shape, cut_dwconv(shape), task);
+}
+
+DwConvTask dwconv_task(const ConvShape& shape, const DwConvCut& cut, std::int64_t task) {
   DwConvTask share{};
   share.image = task / (cut.bands * cut.runs);
   share.row_begin = task / cut.runs % cut.bands * cut.rows;

@@ -6,12 +6,14 @@
 
 namespace lode::engine {
 
+inline constexpr std::int64_t kDwRunChannels = 16;
+
 /// A task is a band of output rows of one image and a run of its channels. It depends on the
 /// image's extents and the number of workers.
 struct DwConvCut {
   std::int64_t rows = 1;  ///< of a band
   std::int64_t bands = 1;
-  std::int64_t channels = 1;  ///< of a run: all, or a multiple of 16
+  std::int64_t channels = 1;  ///< of a run: all, or a multiple of what cut_dwconv is given
   std::int64_t runs = 1;
 };
 
@@ -25,8 +27,12 @@ struct DwConvTask {
 };
 
 [[nodiscard]] DwConvTask dwconv_task(const ConvShape& shape, std::int64_t task);
-[[nodiscard]] DwConvCut cut_dwconv(const ConvShape& shape);
+[[nodiscard]] DwConvTask dwconv_task(const ConvShape& shape, const DwConvCut& cut,
+                                     std::int64_t task);
+[[nodiscard]] DwConvCut cut_dwconv(const ConvShape& shape,
+                                   std::int64_t run_channels = kDwRunChannels);
 [[nodiscard]] std::int64_t dwconv_task_count(const ConvShape& shape);
+[[nodiscard]] std::int64_t dwconv_task_count(const ConvShape& shape, const DwConvCut& cut);
 
 /// Rounded to half where the shape wants that.
 [[nodiscard]] float dwconv_weight(const ConvShape& shape, float weight);

@@ -26,9 +26,9 @@ static_assert(sizeof(QConstants) <= kConstantFloats * sizeof(float));
 inline void write_constants(const QConstants& constants, float* packed) {
   std::memcpy(static_cast<void*>(packed), &constants, sizeof(constants));
 }
-[[nodiscard]] inline QConstants read_constants(const float* packed) {
+[[nodiscard, gnu::always_inline]] inline QConstants read_constants(const float* packed) {
   QConstants constants;
-  std::memcpy(static_cast<void*>(&constants), packed, sizeof(constants));
+  __builtin_memcpy(static_cast<void*>(&constants), packed, sizeof(constants));
   return constants;
 }
 
