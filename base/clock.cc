@@ -44,13 +44,23 @@ std::int64_t RealClock::now_ns() const {
 }
 
 void RealClock::sleep_until_ns(std::int64_t time_ns) {
-  const std::int64_t wake_ns = time_ns - spin_ns_;
+  const std::int64_t wake_ns = time_ns - spin_ns_ - wake_lateness_ns();
   if (now_ns() < wake_ns) {
     const timespec until = to_timespec(wake_ns);
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
     }
+    if (spin_ns_ > 0) learn_lateness(now_ns() - wake_ns);
   }
   while (now_ns() < time_ns) cpu_relax();
+}
+
+/// Follows a rise at once and a fall slowly.
+void RealClock::learn_lateness(std::int64_t late_ns) {
+  constexpr std::int64_t kForget = 64;
+  const std::int64_t known_ns = wake_lateness_ns();
+  const std::int64_t faded_ns = known_ns - known_ns / kForget;
+  wake_lateness_ns_.store(std::min(std::max(late_ns, faded_ns), kLatenessMaxNs),
+                          std::memory_order_relaxed);
 }
 
 bool RealClock::wait_for(const std::atomic<std::uint64_t>& counter, std::uint64_t target,

@@ -43,7 +43,8 @@ class Clock {
   static constexpr std::int64_t kNever = INT64_MAX;
 };
 
-/// CLOCK_MONOTONIC. Sleeps to shortly before the time, then spins; waits likewise.
+/// CLOCK_MONOTONIC. Sleeps to shortly before the time, then spins; waits likewise. How late this
+/// machine's sleeps end is learned as they do, and allowed for.
 class RealClock final : public Clock {
  public:
   /// `spin_ns`: how long a wait or the end of a sleep spins before (after) it blocks. On a machine
@@ -61,8 +62,18 @@ class RealClock final : public Clock {
   /// Has the calling thread's sleeps end when they are due: the kernel else adds up to 50 us.
   static void wake_precisely();
 
+  /// By how much earlier a sleep is made to end than spinning asks for: the lateness of the latest
+  /// sleeps, at most kLatenessMaxNs; 0 if nothing is spun.
+  [[nodiscard]] std::int64_t wake_lateness_ns() const {
+    return wake_lateness_ns_.load(std::memory_order_relaxed);
+  }
+  static constexpr std::int64_t kLatenessMaxNs = 200'000;
+
  private:
+  void learn_lateness(std::int64_t late_ns);
+
   std::int64_t spin_ns_;
+  std::atomic<std::int64_t> wake_lateness_ns_{0};
   std::atomic<std::uint32_t> waiters_{0};
 };
 

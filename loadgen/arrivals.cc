@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/units.h"
 
@@ -12,9 +13,13 @@ constexpr double kNsPerSecond = 1e9;
 constexpr std::uint64_t kBurstMax = 1U << 20;
 constexpr std::size_t kStepsMax = 1024;
 
+/// Later than any test, with room for a clock's time to be added.
+constexpr std::int64_t kLatestNs = 4'000'000'000'000'000'000;
+
 /// As the reference casts them: towards zero.
 std::int64_t to_ns(double seconds) {
-  return static_cast<std::int64_t>(std::min(seconds * kNsPerSecond, 4e18));
+  return static_cast<std::int64_t>(
+      std::min(seconds * kNsPerSecond, static_cast<double>(kLatestNs)));
 }
 
 Result<Arrivals::Step> parse_step(std::string_view text) {
@@ -53,20 +58,38 @@ std::string_view trimmed(std::string_view line) {
 
 }  // namespace
 
+double draw_exponential(StreamRng& rng, double rate) {
+  constexpr double kTwoTo32 = 4294967296.0;
+  const auto low = static_cast<double>(rng());
+  const auto high = static_cast<double>(rng());
+  const double unit = (low + high * kTwoTo32) * (1.0 / kTwoTo32 / kTwoTo32);
+  constexpr double kBelowOne = 1.0 - std::numeric_limits<double>::epsilon() / 2.0;
+  return -std::log(1.0 - std::min(unit, kBelowOne)) / rate;
+}
+
 ArrivalSchedule::ArrivalSchedule(const Settings& settings)
     : settings_(settings),
-      rng_(make_rng(settings.schedule_seed)),
-      gap_(settings.arrivals.kind == Arrivals::Kind::kPoisson ? settings.target_qps : 1.0) {}
+      is_poisson_(settings.arrivals.kind == Arrivals::Kind::kPoisson),
+      rng_(make_stream_rng(settings.schedule_seed)) {}
 
-std::optional<std::int64_t> ArrivalSchedule::next() {
+void ArrivalSchedule::draw_block() {
+  std::array<std::int64_t, kBlock> gaps_ns{};
+  for (std::int64_t& gap_ns : gaps_ns) {
+    gap_ns = to_ns(draw_exponential(rng_, settings_.target_qps));
+  }
+  for (std::size_t i = 0; i < kBlock; ++i) {
+    block_[i] = time_ns_;
+    time_ns_ = std::min(time_ns_, kLatestNs - gaps_ns[i]) + gaps_ns[i];
+  }
+  at_ = 0;
+}
+
+std::optional<std::int64_t> ArrivalSchedule::next_of_pattern() {
   const Arrivals& arrivals = settings_.arrivals;
   const std::uint64_t index = count_++;
   switch (arrivals.kind) {
-    case Arrivals::Kind::kPoisson: {
-      const std::int64_t now_ns = time_ns_;
-      time_ns_ += to_ns(gap_(rng_));
-      return now_ns;
-    }
+    case Arrivals::Kind::kPoisson:
+      break;
     case Arrivals::Kind::kConstant:
       return to_ns(static_cast<double>(index) / settings_.target_qps);
     case Arrivals::Kind::kBurst: {
@@ -86,7 +109,7 @@ std::optional<std::int64_t> ArrivalSchedule::next() {
 /// its own rate.
 std::int64_t ArrivalSchedule::next_of_steps() {
   const auto& steps = settings_.arrivals.steps;
-  double left = gap_(rng_);
+  double left = draw_exponential(rng_, 1.0);
   while (step_ + 1 < steps.size()) {
     const double length_s = static_cast<double>(steps[step_].duration_ns) / kNsPerSecond;
     const double to_end = (length_s - step_time_s_) * steps[step_].qps;

@@ -114,16 +114,22 @@ EndCause Issuer::drain(EndCause end) {
 
 void Issuer::look_for_overdue(std::int64_t now_ns) {
   if (window_start_ns() < 0) return;
+  // In this order: what was answered by now had been issued by now.
+  const std::uint64_t answered = sink_.timed().get();
   const std::uint64_t issued = recorder_.issued_queries();
-  // The end of the newest query is not settled while another one is being issued.
-  while (oldest_query_ + 1 < issued &&
-         recorder_.query_completed_ns(oldest_query_, issued) != Recorder::kPending) {
-    ++oldest_query_;
-  }
   if (settings_.end_when_hopeless) count_over_limit(now_ns, issued);
-  if (oldest_query_ + 1 >= issued) return;
-  const std::int64_t waited_ns = now_ns - recorder_.query(oldest_query_).issued_ns;
-  if (waited_ns > settings_.query_timeout_ns) sink_.set_timed_out();
+  if (answered == recorder_.issued_samples()) {
+    oldest_query_ = issued;
+    return;
+  }
+  // The end of the newest query is not settled while another one is being issued.
+  for (; oldest_query_ + 1 < issued; ++oldest_query_) {
+    const std::int64_t waited_ns = now_ns - recorder_.query(oldest_query_).issued_ns;
+    if (waited_ns <= settings_.query_timeout_ns) return;
+    if (recorder_.query_completed_ns(oldest_query_, issued) == Recorder::kPending) {
+      return sink_.set_timed_out();
+    }
+  }
 }
 
 /// Judges each query once, when its limit has passed.

@@ -16,6 +16,7 @@
 #include "loadgen/policies/policy.h"
 #include "loadgen/recorder.h"
 #include "loadgen/status_thread.h"
+#include "loadgen/step_aside.h"
 #include "loadgen/streams.h"
 #include "loadgen/test_sink.h"
 #include "loadgen/validity.h"
@@ -72,6 +73,7 @@ class TestRun {
   void unload();
   Result<EndCause> run_performance();
   Result<EndCause> run_accuracy();
+  [[nodiscard]] std::uint64_t queries_foreseen(std::size_t loaded, std::uint64_t samples) const;
   Result<EndCause> run_policy(std::span<const SampleIndex> loaded, std::uint64_t samples);
   Measurement measure(EndCause end);
 
@@ -278,11 +280,29 @@ Result<EndCause> TestRun::run_accuracy() {
   return EndCause::kCompleted;
 }
 
+/// Queries that room is made for before the clock starts: as many as the settings let expect,
+/// within a quarter of the memory. The helper's work for the rest may cost the issuing thread time.
+std::uint64_t TestRun::queries_foreseen(std::size_t loaded, std::uint64_t samples) const {
+  double queries = static_cast<double>(loaded) / static_cast<double>(samples);
+  if (is_performance()) {
+    const double seconds = static_cast<double>(settings_.min_duration_ns) / 1e9;
+    queries = std::max(static_cast<double>(settings_.min_query_count),
+                       1.1 * seconds * settings_.target_qps);
+  }
+  if (settings_.max_query_count != 0) {
+    queries = std::min(queries, static_cast<double>(settings_.max_query_count));
+  }
+  const std::uint64_t query_bytes = sizeof(Recorder::Query) + samples * sizeof(Recorder::Sample);
+  const std::uint64_t most = settings_.recorder_memory_bytes / 4 / query_bytes;
+  return static_cast<std::uint64_t>(std::min(queries, static_cast<double>(most)));
+}
+
 Result<EndCause> TestRun::run_policy(std::span<const SampleIndex> loaded, std::uint64_t samples) {
   // What does not fit is found out, and told, by the policy.
   if (policy_.samples_per_query(settings_)) {
     constexpr std::uint64_t kAhead = Recorder::kChunkSlots + 1;
-    (void)recorder_.reserve(kAhead, samples + kAhead);
+    const std::uint64_t foreseen = queries_foreseen(loaded.size(), samples);
+    (void)recorder_.reserve(foreseen + kAhead, foreseen * samples + samples + kAhead);
     if (!clock_.is_simulated()) recorder_.start_helper(samples);
   } else {
     (void)recorder_.reserve(1, samples);
@@ -351,6 +371,7 @@ Result<Measurement> run_and_watch(std::shared_ptr<TestRun> run) {
   auto watched = std::make_shared<Watched>();
   watched->run = run;
   std::thread thread([watched] { run_watched(*watched); });
+  const StepAside step_aside;
   constexpr std::chrono::nanoseconds kTick(kLookEveryNs);
   std::unique_lock lock(watched->mutex);
   while (!watched->done.wait_for(lock, kTick, [&] { return watched->is_done; })) {

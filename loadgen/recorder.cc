@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "loadgen/step_aside.h"
+
 namespace lode::loadgen {
 
 Recorder::Recorder(std::uint64_t memory_bytes)
@@ -50,6 +52,7 @@ void Recorder::stop_helper() {
 }
 
 void Recorder::help() {
+  const StepAside step_aside;
   while (!stopping_.load()) {
     const std::uint32_t seen = requests_.load();
     const std::uint64_t queries = issued_queries() + ChunkedArray<Query>::kChunk;

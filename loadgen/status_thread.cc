@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "loadgen/step_aside.h"
 #include "results/record/measurement.h"
 
 namespace lode::loadgen {
@@ -39,6 +40,7 @@ void StatusThread::stop() {
 }
 
 void StatusThread::run() {
+  const StepAside step_aside;
   std::unique_lock lock(mutex_);
   while (!wake_.wait_for(lock, kTick, [this] { return stopping_; })) {
     lock.unlock();

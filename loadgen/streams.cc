@@ -9,7 +9,8 @@ namespace lode::loadgen {
 namespace {
 
 /// 0, stride, 2 stride, ... below count, shuffled.
-std::vector<std::uint64_t> shuffled_starts(std::uint64_t count, std::uint64_t stride, Rng& rng) {
+std::vector<std::uint64_t> shuffled_starts(std::uint64_t count, std::uint64_t stride,
+                                           StreamRng& rng) {
   std::vector<std::uint64_t> starts;
   for (std::uint64_t start = 0; start < count; start += stride) starts.push_back(start);
   std::shuffle(starts.begin(), starts.end(), rng);
@@ -21,7 +22,7 @@ std::vector<std::uint64_t> shuffled_starts(std::uint64_t count, std::uint64_t st
 std::vector<std::vector<SampleIndex>> make_loaded_sets(std::uint64_t count, std::uint64_t set_size,
                                                        std::uint64_t seed) {
   LODE_ASSERT(set_size > 0);
-  Rng rng = make_rng(seed);
+  StreamRng rng = make_stream_rng(seed);
   std::vector<SampleIndex> samples(count);
   std::iota(samples.begin(), samples.end(), SampleIndex{0});
   std::shuffle(samples.begin(), samples.end(), rng);
@@ -41,7 +42,7 @@ QueryStream::QueryStream(std::span<const SampleIndex> loaded, std::uint64_t samp
       order_(settings.sample_order),
       is_accuracy_(settings.mode == Mode::kAccuracy),
       same_index_(std::min<std::uint64_t>(settings.same_index, loaded.size() - 1)),
-      rng_(make_rng(settings.sample_index_seed)),
+      rng_(make_stream_rng(settings.sample_index_seed)),
       start_(0, static_cast<int>(loaded.size()) - 1) {
   LODE_ASSERT(!loaded.empty() && samples_per_query > 0);
   const std::uint64_t count = loaded.size();
@@ -61,13 +62,13 @@ QueryStream::QueryStream(std::span<const SampleIndex> loaded, std::uint64_t samp
   for (std::uint64_t done = 0; done < settings.min_query_count; done += padded) {
     std::shuffle(permutation.begin(), permutation.end(), rng_);
     if (order_ != SampleOrder::kPermutations) continue;
-    permutations.insert(permutations.end(), permutation.begin(), permutation.end());
+    for (const std::uint64_t start : permutation) permutations.push_back(start % count);
   }
   if (order_ == SampleOrder::kPermutations) starts_ = std::move(permutations);
 }
 
+/// `start` is within the loaded set.
 std::span<const SampleIndex> QueryStream::take(std::uint64_t start, std::uint64_t count) {
-  start %= loaded_.size();
   for (std::uint64_t i = 0; i < count; ++i) {
     query_[i] = loaded_[start];
     if (++start == loaded_.size()) start = 0;
@@ -91,8 +92,9 @@ std::span<const SampleIndex> QueryStream::next() {
 }
 
 OutputSampler::OutputSampler(const Settings& settings)
-    : probability_(settings.accuracy_log_probability), rng_(make_rng(settings.accuracy_log_seed)) {
-  Rng offset_rng = make_rng(settings.accuracy_log_seed);
+    : probability_(settings.accuracy_log_probability),
+      rng_(make_stream_rng(settings.accuracy_log_seed)) {
+  StreamRng offset_rng = make_stream_rng(settings.accuracy_log_seed);
   offset_ = draw_(offset_rng);
 }
 

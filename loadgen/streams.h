@@ -8,9 +8,9 @@
 #include <span>
 #include <vector>
 
-#include "base/rng.h"
 #include "datasets/sample_library.h"
 #include "loadgen/settings.h"
+#include "loadgen/stream_rng.h"
 
 namespace lode::loadgen {
 
@@ -44,7 +44,7 @@ class QueryStream {
   SampleOrder order_;
   bool is_accuracy_;
   std::uint64_t same_index_;
-  Rng rng_;
+  StreamRng rng_;
   std::uniform_int_distribution<> start_;
   std::vector<std::uint64_t> starts_;  ///< an order drawn in advance
   std::size_t next_start_ = 0;
@@ -61,7 +61,7 @@ class OutputSampler {
  private:
   double probability_;
   double offset_;
-  Rng rng_;
+  StreamRng rng_;
   std::uniform_real_distribution<double> draw_{0.0, 1.0};
 };
 

@@ -17,6 +17,7 @@ constexpr std::size_t kCoalescedMax = 1024;
 /// every thread is in the SUT.
 class ServerLoop {
  public:
+  /// Opens the timed window when all is ready.
   ServerLoop(Issuer& issuer, std::span<const SampleIndex> loaded)
       : issuer_(issuer),
         settings_(issuer.settings()),
@@ -26,6 +27,8 @@ class ServerLoop {
         is_shared_(settings_.issue_threads > 1 && !clock_.is_simulated()),
         has_limits_(settings_.max_query_count != 0 || settings_.max_duration_ns != 0) {
     draw();
+    issuer.open_window();
+    window_ns_ = issuer.window_start_ns();
   }
 
   void work(std::size_t thread);
@@ -34,8 +37,9 @@ class ServerLoop {
  private:
   void draw();
   [[nodiscard]] std::optional<EndCause> end_of_queries() const;
-  [[nodiscard]] std::optional<EndCause> wait_until_due(std::int64_t& now_ns);
-  [[nodiscard]] std::size_t take_due(std::span<QuerySample> queries, std::int64_t& now_ns);
+  void wait_until_due();
+  [[nodiscard]] bool is_due_as_well() const;
+  [[nodiscard]] std::size_t take_due(std::span<QuerySample> queries);
   void await_turn();
   void pass_turn();
 
@@ -46,11 +50,15 @@ class ServerLoop {
   ArrivalSchedule schedule_;
   bool is_shared_;
   bool has_limits_;
+  std::int64_t window_ns_;  ///< its begin
 
-  // Of whoever has the turn.
+  // Of whoever has the turn. The next query is drawn when the one before it is with the SUT, so
+  // that drawing delays none.
+  bool is_drawn_ = false;
   std::optional<std::int64_t> due_ns_;  ///< of the next query, from the window's begin
   std::span<const SampleIndex> next_;   ///< empty: no more samples
   std::int64_t last_due_ns_ = -1;
+  std::int64_t now_ns_ = 0;  ///< when the query that was taken last was due or overdue
   std::optional<EndCause> end_;
 
   std::atomic<std::uint64_t> tickets_{0};
@@ -60,6 +68,7 @@ class ServerLoop {
 void ServerLoop::draw() {
   next_ = stream_.next();
   due_ns_ = schedule_.next();
+  is_drawn_ = true;
 }
 
 /// Whether there is a next query at all.
@@ -76,38 +85,46 @@ std::optional<EndCause> ServerLoop::end_of_queries() const {
 }
 
 /// Sleeps in slices, each of which looks at what else could end the test.
-std::optional<EndCause> ServerLoop::wait_until_due(std::int64_t& now_ns) {
-  const std::int64_t due_ns = issuer_.window_start_ns() + *due_ns_;
-  now_ns = clock_.now_ns();
-  while (true) {
-    if (const auto cause = issuer_.trouble()) return cause;
-    if (has_limits_) {
-      if (const auto cause = issuer_.limit_reached(now_ns)) return cause;
-    }
-    if (now_ns >= due_ns) return std::nullopt;
-    clock_.sleep_until_ns(std::min(due_ns, now_ns + kLookEveryNs));
-    now_ns = clock_.now_ns();
-    if (clock_.is_simulated()) issuer_.look_for_overdue(now_ns);
+void ServerLoop::wait_until_due() {
+  end_ = end_of_queries();
+  if (end_) [[unlikely]]
+    return;
+  const std::int64_t due_ns = window_ns_ + *due_ns_;
+  for (now_ns_ = clock_.now_ns();; now_ns_ = clock_.now_ns()) {
+    end_ = issuer_.trouble();
+    if (!end_ && has_limits_) end_ = issuer_.limit_reached(now_ns_);
+    if (end_ || now_ns_ >= due_ns) return;
+    clock_.sleep_until_ns(std::min(due_ns, now_ns_ + kLookEveryNs));
+    if (clock_.is_simulated()) issuer_.look_for_overdue(clock_.now_ns());
   }
 }
 
+/// Whether the next query can go along with one that is due at now_ns_.
+bool ServerLoop::is_due_as_well() const {
+  return due_ns_ && window_ns_ + *due_ns_ <= now_ns_ && !end_of_queries() &&
+         !issuer_.limit_reached(now_ns_);
+}
+
 /// Waits for the next query and commits it, and with coalescing all that are due by then.
-std::size_t ServerLoop::take_due(std::span<QuerySample> queries, std::int64_t& now_ns) {
-  end_ = end_of_queries();
-  if (!end_) end_ = wait_until_due(now_ns);
+std::size_t ServerLoop::take_due(std::span<QuerySample> queries) {
   std::size_t count = 0;
-  while (!end_) {
+  while (count < queries.size()) {
+    if (!is_drawn_) draw();
+    if (count == 0) {
+      wait_until_due();
+      if (end_) [[unlikely]]
+        break;
+    } else if (!is_due_as_well()) {
+      break;
+    }
     if (!issuer_.prepare(next_, queries.subspan(count, 1))) {
       end_ = EndCause::kRecorderMemory;
       break;
     }
     last_due_ns_ = *due_ns_;
-    issuer_.recorder().commit(issuer_.window_start_ns() + last_due_ns_, now_ns, 1);
+    is_drawn_ = false;
+    issuer_.recorder().commit(window_ns_ + last_due_ns_, now_ns_, 1);
     ++count;
-    draw();
-    if (count == queries.size()) break;
-    const bool is_due = due_ns_ && issuer_.window_start_ns() + *due_ns_ <= now_ns;
-    if (!is_due || end_of_queries() || issuer_.limit_reached(now_ns)) break;
   }
   return count;
 }
@@ -129,8 +146,8 @@ void ServerLoop::work(std::size_t thread) {
   std::vector<QuerySample> buffer(settings_.coalesce ? kCoalescedMax : 1);
   while (true) {
     await_turn();
-    std::int64_t now_ns = 0;
-    const std::size_t count = end_ ? 0 : take_due(buffer, now_ns);
+    const std::size_t count = end_ ? 0 : take_due(buffer);
+    const std::int64_t now_ns = now_ns_;
     const bool is_over = end_.has_value();
     pass_turn();
     if (count > 0) issuer_.send({buffer.data(), count}, now_ns, thread);
@@ -146,7 +163,6 @@ class Server final : public Policy {
   bool is_closed_loop() const override { return false; }
   EndCause run(Issuer& issuer, std::span<const SampleIndex> loaded, std::uint64_t) const override {
     ServerLoop loop(issuer, loaded);
-    issuer.open_window();
     issuer.run_on_issue_threads([&](std::size_t thread) { loop.work(thread); });
     return issuer.drain(loop.end());
   }

@@ -36,6 +36,21 @@ TEST(RealClock, SleepsNoLessThanAsked) {
   }
 }
 
+TEST(RealClock, AllowsForTheLatenessOfItsSleeps) {
+  RealClock clock(1'000);
+  EXPECT_EQ(clock.wake_lateness_ns(), 0);
+  for (int i = 0; i < 5; ++i) {
+    const std::int64_t until_ns = clock.now_ns() + kSecond / 500;
+    clock.sleep_until_ns(until_ns);
+    EXPECT_GE(clock.now_ns(), until_ns);
+    EXPECT_GT(clock.wake_lateness_ns(), 0);
+    EXPECT_LE(clock.wake_lateness_ns(), RealClock::kLatenessMaxNs);
+  }
+  RealClock sleeper(0);
+  sleeper.sleep_until_ns(sleeper.now_ns() + kSecond / 500);
+  EXPECT_EQ(sleeper.wake_lateness_ns(), 0) << "nothing is spun";
+}
+
 TEST(RealClock, WaitEndsAtOnceIfTheCounterIsThere) {
   RealClock clock;
   const std::atomic<std::uint64_t> counter{5};

@@ -4,6 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <random>
+
 namespace lode::loadgen {
 namespace {
 
@@ -32,6 +35,23 @@ Settings at(double qps, std::string_view pattern = "poisson") {
 TEST(Arrivals, PoissonIsTheReferences) {
   EXPECT_THAT(first_times(at(1000.0), 6),
               ElementsAre(0, 1843654, 2301577, 3587439, 4300433, 4686839));
+}
+
+TEST(Arrivals, ExponentialIsTheStandardLibrarysToTheLastBit) {
+  for (const double rate : {1.0, 777.0, 1e9}) {
+    StreamRng ours = make_stream_rng(7);
+    std::mt19937 theirs(7);
+    std::exponential_distribution<double> distribution(rate);
+    for (int i = 0; i < 200'000; ++i) {
+      ASSERT_EQ(draw_exponential(ours, rate), distribution(theirs)) << "draw " << i;
+    }
+  }
+}
+
+TEST(Arrivals, GapsOfCenturiesDoNotOverflow) {
+  const auto times = first_times(at(1e-12), 100);
+  EXPECT_TRUE(std::is_sorted(times.begin(), times.end()));
+  EXPECT_GT(times.back(), 0);
 }
 
 TEST(Arrivals, PoissonHasItsRate) {
