@@ -62,7 +62,8 @@ std::optional<std::uint64_t> estimate_rank(std::uint64_t queries, double percent
 
 record::EarlyStopping assess_early_stopping(const Settings& settings,
                                             std::optional<double> percentile,
-                                            const std::vector<std::int64_t>& sorted_ns) {
+                                            const std::vector<std::int64_t>& sorted_ns,
+                                            std::int64_t limit_ns) {
   record::EarlyStopping result;
   result.applied = true;
   result.queries = sorted_ns.size();
@@ -72,9 +73,8 @@ record::EarlyStopping assess_early_stopping(const Settings& settings,
   }
   result.percentile = *percentile;
   if (settings.scenario == Scenario::kServer) {
-    if (settings.target_latency_ns > 0) {
-      const auto over =
-          std::upper_bound(sorted_ns.begin(), sorted_ns.end(), settings.target_latency_ns);
+    if (limit_ns > 0) {
+      const auto over = std::upper_bound(sorted_ns.begin(), sorted_ns.end(), limit_ns);
       result.discarded = static_cast<std::uint64_t>(sorted_ns.end() - over);
     }
     result.queries_needed = queries_needed(result.discarded, *percentile);

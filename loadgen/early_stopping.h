@@ -26,9 +26,9 @@ namespace lode::loadgen {
 
 /// What early stopping says of a test. `sorted_ns`: the latencies of its queries, ascending.
 /// Scenarios that measure a percentile get its estimate, single-stream that of p99 too; server is
-/// judged by how many queries were over target_latency (0: none is); offline is always met.
+/// judged by how many queries were over `limit_ns` (0: none is); offline is always met.
 [[nodiscard]] record::EarlyStopping assess_early_stopping(
     const Settings& settings, std::optional<double> percentile,
-    const std::vector<std::int64_t>& sorted_ns);
+    const std::vector<std::int64_t>& sorted_ns, std::int64_t limit_ns);
 
 }  // namespace lode::loadgen

@@ -29,6 +29,7 @@ enum class EndCause : std::uint8_t {
   kTimeout,         ///< no answer within query_timeout
   kBlocked,         ///< a call of the SUT did not return
   kHopeless,        ///< too many queries were over target_latency
+  kTooManyOpen,     ///< more queries than max_open_queries waited for their answers
   kSutFailed,       ///< the SUT said that it cannot go on
   kInterrupted,     ///< the user stopped it
 };
@@ -70,6 +71,13 @@ class Issuer {
 
   /// Whether a limit ends the issuing at `now_ns`, before the next query.
   [[nodiscard]] std::optional<EndCause> limit_reached(std::int64_t now_ns) const;
+
+  /// Whether more queries are open than the settings allow.
+  [[nodiscard]] bool has_too_many_open() const {
+    const std::uint64_t answered = sink_.timed().get();
+    return settings_.max_open_queries != 0 &&
+           recorder_.issued_queries() - answered > settings_.max_open_queries;
+  }
 
   /// Whether the stop rule, a limit or trouble ends a closed loop at `now_ns`, before its next
   /// query.

@@ -44,8 +44,9 @@ class TestRun {
         policy_(policy),
         clock_(clock),
         hooks_(hooks),
-        recorder_(settings.recorder_memory_bytes),
-        sink_(recorder_, clock, hooks_.outputs, settings.mode == Mode::kAccuracy),
+        recorder_(settings.recorder_memory_bytes, settings.token_latencies),
+        sink_(recorder_, clock, hooks_.outputs, hooks_.first_tokens,
+              settings.mode == Mode::kAccuracy),
         sut_(sut, sink_, clock,
              {settings.query_timeout_ns, settings.start_timeout_ns, settings.stop_timeout_ns},
              settings.issue_threads),
@@ -113,17 +114,16 @@ void TestRun::unload() {
 }
 
 Status TestRun::begin() {
-  const std::uint64_t total = library_.total_sample_count();
-  if (total == 0) return runtime_error("{}: the dataset has no samples", library_.name());
-  std::uint64_t set_size = settings_.performance_sample_count;
-  if (set_size == 0) set_size = library_.performance_sample_count();
-  set_size = std::clamp<std::uint64_t>(set_size, 1, total);
+  if (library_.total_sample_count() == 0) {
+    return runtime_error("{}: the dataset has no samples", library_.name());
+  }
+  sets_ = loaded_sets(settings_, library_);
+  const std::size_t set_size = sets_.front().size();
   if (is_performance() && settings_.sample_order == SampleOrder::kSame &&
       settings_.same_index >= set_size) {
     return usage_error("same_index {} is not in the loaded set, which has {} samples",
                        settings_.same_index, set_size);
   }
-  sets_ = make_loaded_sets(is_performance() ? set_size : total, set_size, settings_.qsl_seed);
   if (!clock_.is_simulated()) clock_check_.emplace();
   if (hooks_.progress && !clock_.is_simulated()) {
     status_.emplace(progress_, recorder_, sink_, issuer_, clock_, hooks_.progress);
@@ -292,7 +292,9 @@ std::uint64_t TestRun::queries_foreseen(std::size_t loaded, std::uint64_t sample
   if (settings_.max_query_count != 0) {
     queries = std::min(queries, static_cast<double>(settings_.max_query_count));
   }
-  const std::uint64_t query_bytes = sizeof(Recorder::Query) + samples * sizeof(Recorder::Sample);
+  const std::uint64_t sample_bytes =
+      sizeof(Recorder::Sample) + (settings_.token_latencies ? sizeof(Recorder::Tokens) : 0);
+  const std::uint64_t query_bytes = sizeof(Recorder::Query) + samples * sample_bytes;
   const std::uint64_t most = settings_.recorder_memory_bytes / 4 / query_bytes;
   return static_cast<std::uint64_t>(std::min(queries, static_cast<double>(most)));
 }

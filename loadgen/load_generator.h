@@ -42,6 +42,7 @@ struct TestHooks {
   const std::atomic<bool>* interrupted = nullptr;  ///< set: stop, and mark the record
   std::function<void(const LiveStatus&)> progress;
   OutputSink outputs;
+  OutputSink first_tokens = {};  ///< likewise, with each sample's first token
   /// Brings the issue threads of server; empty: they are made.
   std::function<void(std::size_t threads, const std::function<void(std::size_t)>& work)>
       issue_threads;

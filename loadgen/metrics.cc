@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "loadgen/early_stopping.h"
+#include "loadgen/token_metrics.h"
 
 namespace lode::loadgen {
 namespace {
@@ -108,7 +109,16 @@ Metrics compute_metrics(const RawTimes& raw, const Settings& settings, bool is_c
   if (settings.mode != Mode::kPerformance) {
     metrics.early_stopping.note = "means nothing in accuracy mode";
   } else if (settings.early_stopping) {
-    metrics.early_stopping = assess_early_stopping(settings, percentile, latencies);
+    metrics.early_stopping =
+        assess_early_stopping(settings, percentile, latencies, settings.target_latency_ns);
+  }
+  if (settings.token_latencies) {
+    metrics.tokens = compute_token_metrics(raw, settings, percentile, latencies);
+    const record::EarlyStopping& tpot = metrics.tokens->tpot_early_stopping;
+    // The one that is not met is the one to tell of.
+    if (tpot.applied) {
+      metrics.early_stopping = tpot.met ? metrics.tokens->ttft_early_stopping : tpot;
+    }
   }
   metrics.headline = make_headline(raw, settings, metrics, percentile);
   return metrics;

@@ -21,7 +21,8 @@ namespace lode::loadgen {
 /// The headline is latency at `percentile` (pXX_latency), without one the throughput, and in server
 /// max_qps: (queries - 1) x 1e9 / ns from the begin of the window to the answer to the last query
 /// issued (if it has none: the duration).
-/// Early stopping is assessed in performance mode if the settings ask for it.
+/// Early stopping is assessed in performance mode if the settings ask for it; with token latencies
+/// on those (token_metrics.h).
 [[nodiscard]] record::Metrics compute_metrics(const record::RawTimes& raw, const Settings& settings,
                                               bool is_closed_loop,
                                               std::optional<double> percentile);

@@ -10,7 +10,10 @@ namespace {
 constexpr double kLeastQps = 1e-3;
 constexpr double kMostQps = 1e9;
 constexpr double kRelativePrecision = 0.002;
-constexpr std::size_t kProbesMax = 100;
+// From the least rate to the most, by the least step, and as many again to close in.
+constexpr std::size_t kProbesMax = 400;
+constexpr double kLeastStep = 0.1;
+constexpr double kMostStep = 1000.0;
 /// A gap between arrivals of so many latencies leaves a SUT idle most of the time.
 constexpr double kIdleGaps = 10.0;
 constexpr double kNsPerSecond = 1e9;
@@ -19,7 +22,10 @@ Status check(const Settings& settings) {
   if (settings.scenario != Scenario::kServer || settings.mode != Mode::kPerformance) {
     return usage_error("the search for the peak rate is for scenario server in mode performance");
   }
-  if (settings.target_latency_ns == 0) {
+  const bool has_limit = settings.token_latencies
+                             ? settings.ttft_limit_ns != 0 || settings.tpot_limit_ns != 0
+                             : settings.target_latency_ns != 0;
+  if (!has_limit) {
     return usage_error("target_latency: the search for the peak rate needs a limit on the latency");
   }
   const auto kind = settings.arrivals.kind;
@@ -32,7 +38,7 @@ Status check(const Settings& settings) {
 /// The search itself: which rate comes next.
 class Bracket {
  public:
-  explicit Bracket(double precision_qps) : precision_qps_(precision_qps) {}
+  explicit Bracket(const PeakPrecision& precision) : precision_(precision) {}
 
   void add(double qps, bool passed) {
     std::optional<double>& side = passed ? low_ : high_;
@@ -42,15 +48,16 @@ class Bracket {
 
   /// None: the search is over.
   [[nodiscard]] std::optional<double> next() const {
-    if (!high_) return *low_ >= kMostQps ? std::nullopt : std::optional(*low_ * 2.0);
-    if (!low_) return *high_ <= kLeastQps ? std::nullopt : std::optional(*high_ / 2.0);
+    const double factor = 1.0 + precision_.step;
+    if (!high_) return *low_ >= kMostQps ? std::nullopt : std::optional(*low_ * factor);
+    if (!low_) return *high_ <= kLeastQps ? std::nullopt : std::optional(*high_ / factor);
     // Noise may have a rate fail below one that passed: that is as near as it gets.
-    if (*high_ - *low_ <= std::max(precision_qps_, kRelativePrecision * *low_)) return std::nullopt;
+    if (*high_ - *low_ <= std::max(precision_.qps, kRelativePrecision * *low_)) return std::nullopt;
     return std::sqrt(*low_ * *high_);
   }
 
  private:
-  double precision_qps_;
+  PeakPrecision precision_;
   std::optional<double> low_;   ///< the highest that passed
   std::optional<double> high_;  ///< the lowest that failed
 };
@@ -59,12 +66,16 @@ class Bracket {
 
 Result<PeakSearch> find_peak_qps(SystemUnderTest& sut, SampleLibrary& library,
                                  const Settings& settings, Clock& clock, const TestHooks& hooks,
-                                 double precision_qps) {
+                                 const PeakPrecision& precision) {
   LODE_CHECK_OK(check(settings));
+  if (!(precision.step >= kLeastStep && precision.step <= kMostStep)) {
+    return usage_error("a step of {} is out of range; use {} to {}", precision.step, kLeastStep,
+                       kMostStep);
+  }
   Settings probe_settings = settings;
-  probe_settings.end_when_hopeless = true;
+  probe_settings.end_when_hopeless = settings.target_latency_ns != 0;
   PeakSearch search;
-  Bracket bracket(precision_qps);
+  Bracket bracket(precision);
   std::optional<double> qps = settings.target_qps;
   while (qps && search.probes.size() < kProbesMax) {
     probe_settings.target_qps = *qps;

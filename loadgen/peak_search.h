@@ -16,14 +16,23 @@ struct PeakSearch {
   record::Measurement measurement;  ///< of the probe at `qps`, otherwise of the last one
 };
 
-/// Starts at target_qps, which need neither pass nor fail: doubles the rate while probes pass and
-/// halves it while they fail, until one of each is known; then takes the geometric mean of the two
-/// nearest ones until they are `precision_qps` apart, or 0.2%. A rate that fails although the SUT
+/// How a search goes about.
+struct PeakPrecision {
+  double qps = 0.1;  ///< it ends when a rate that passed and one that failed are this near
+  double step =
+      1.0;  ///< until both are known, the rate changes by the factor 1 + step; 0.1 to 1000
+};
+
+/// Starts at target_qps, which need neither pass nor fail: raises the rate while probes pass and
+/// lowers it while they fail, until one of each is known; then takes the geometric mean of the two
+/// nearest ones until they are `precision.qps` apart, or 0.2%. A rate that fails although the SUT
 /// was idle most of the time ends the search. A probe is a whole test by the
 /// settings that passes if it is VALID; one that can no longer pass is ended early. Usage errors:
-/// the scenario is not server, there is no target_latency, or the arrivals have rates of their own.
+/// the scenario is not server, there is no limit on the latency, or the arrivals have rates of
+/// their own.
 [[nodiscard]] Result<PeakSearch> find_peak_qps(SystemUnderTest& sut, SampleLibrary& library,
                                                const Settings& settings, Clock& clock,
-                                               const TestHooks& hooks, double precision_qps);
+                                               const TestHooks& hooks,
+                                               const PeakPrecision& precision = {});
 
 }  // namespace lode::loadgen

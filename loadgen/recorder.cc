@@ -6,8 +6,12 @@
 
 namespace lode::loadgen {
 
-Recorder::Recorder(std::uint64_t memory_bytes)
-    : memory_bytes_(memory_bytes), queries_(memory_bytes), samples_(memory_bytes) {}
+Recorder::Recorder(std::uint64_t memory_bytes, bool with_tokens)
+    : memory_bytes_(memory_bytes),
+      queries_(memory_bytes),
+      samples_(memory_bytes),
+      tokens_(with_tokens ? memory_bytes : 0),
+      with_tokens_(with_tokens) {}
 
 Recorder::~Recorder() {
   stop_helper();
@@ -16,13 +20,15 @@ Recorder::~Recorder() {
 bool Recorder::grow_to(std::uint64_t queries, std::uint64_t samples) {
   const auto grow_one = [&](auto& array, std::uint64_t wanted) {
     while (array.capacity() < wanted) {
-      const std::uint64_t used = queries_.bytes() + samples_.bytes();
+      const std::uint64_t used = queries_.bytes() + samples_.bytes() + tokens_.bytes();
       if (!array.can_grow() || used + array.kChunkBytes > memory_bytes_) return false;
       array.grow();
     }
     return true;
   };
-  return grow_one(queries_, queries) && grow_one(samples_, samples);
+  if (!grow_one(queries_, queries)) return false;
+  if (with_tokens_ && !grow_one(tokens_, samples)) return false;
+  return grow_one(samples_, samples);
 }
 
 bool Recorder::reserve(std::uint64_t queries, std::uint64_t samples) {
@@ -32,6 +38,7 @@ bool Recorder::reserve(std::uint64_t queries, std::uint64_t samples) {
 std::uint64_t Recorder::samples_that_fit(std::uint64_t extra_bytes) const {
   constexpr std::uint64_t kOverhead = ChunkedArray<Query>::kChunkBytes;
   if (memory_bytes_ <= kOverhead) return 0;
+  if (with_tokens_) extra_bytes += sizeof(Tokens);
   const std::uint64_t samples = (memory_bytes_ - kOverhead) / (sizeof(Sample) + extra_bytes);
   return samples & ~(ChunkedArray<Sample>::kChunk - 1);
 }
@@ -124,10 +131,24 @@ std::int64_t Recorder::query_completed_ns(std::uint64_t q, std::uint64_t issued_
   return last_ns;
 }
 
-record::RawTimes Recorder::raw_times(std::int64_t start_ns) const {
-  const auto relative = [&](std::int64_t time_ns) {
+void Recorder::add_samples(std::uint64_t q, std::uint64_t queries, std::int64_t start_ns,
+                           record::RawTimes& raw) const {
+  const auto relative = [start_ns](const std::atomic<std::int64_t>& time) {
+    const std::int64_t time_ns = time.load(std::memory_order_relaxed);
     return time_ns == kPending ? kPending : time_ns - start_ns;
   };
+  const std::uint64_t end = query_end(q, queries);
+  for (std::uint64_t id = queries_[q].first_sample; id < end; ++id) {
+    raw.sample_index.push_back(static_cast<std::int64_t>(samples_[id].index & ~kKeepOutput));
+    raw.sample_query.push_back(static_cast<std::int64_t>(q));
+    raw.sample_completed_ns.push_back(relative(samples_[id].completed_ns));
+    if (!with_tokens_) continue;
+    raw.sample_first_token_ns.push_back(relative(tokens_[id].first_ns));
+    raw.sample_tokens.push_back(tokens_[id].count.load(std::memory_order_relaxed));
+  }
+}
+
+record::RawTimes Recorder::raw_times(std::int64_t start_ns) const {
   const std::uint64_t queries = issued_queries();
   const std::uint64_t samples = issued_samples();
   record::RawTimes raw;
@@ -137,17 +158,14 @@ record::RawTimes Recorder::raw_times(std::int64_t start_ns) const {
   raw.sample_index.reserve(samples);
   raw.sample_query.reserve(samples);
   raw.sample_completed_ns.reserve(samples);
+  if (with_tokens_) raw.sample_first_token_ns.reserve(samples);
+  if (with_tokens_) raw.sample_tokens.reserve(samples);
   for (std::uint64_t q = 0; q < queries; ++q) {
-    raw.scheduled_ns.push_back(relative(queries_[q].scheduled_ns));
-    raw.issued_ns.push_back(relative(queries_[q].issued_ns));
-    raw.completed_ns.push_back(relative(query_completed_ns(q, queries)));
-    const std::uint64_t end = query_end(q, queries);
-    for (std::uint64_t id = queries_[q].first_sample; id < end; ++id) {
-      raw.sample_index.push_back(static_cast<std::int64_t>(samples_[id].index & ~kKeepOutput));
-      raw.sample_query.push_back(static_cast<std::int64_t>(q));
-      raw.sample_completed_ns.push_back(
-          relative(samples_[id].completed_ns.load(std::memory_order_relaxed)));
-    }
+    const std::int64_t completed_ns = query_completed_ns(q, queries);
+    raw.scheduled_ns.push_back(queries_[q].scheduled_ns - start_ns);
+    raw.issued_ns.push_back(queries_[q].issued_ns - start_ns);
+    raw.completed_ns.push_back(completed_ns == kPending ? kPending : completed_ns - start_ns);
+    add_samples(q, queries, start_ns, raw);
   }
   return raw;
 }

@@ -75,10 +75,15 @@ class Recorder {
   };
   /// Set in a sample's index: its output is to be kept.
   static constexpr SampleIndex kKeepOutput = SampleIndex{1} << 63;
+  /// Beside each sample, if tokens are told of.
+  struct Tokens {
+    std::atomic<std::int64_t> first_ns{kPending};
+    std::atomic<std::int64_t> count{0};
+  };
   enum class Completion : std::uint8_t { kFirst, kDuplicate, kUnknown };
 
-  /// Memory of the chunks, at most.
-  explicit Recorder(std::uint64_t memory_bytes);
+  /// Memory of the chunks, at most. `with_tokens`: first tokens and their number are kept, too.
+  explicit Recorder(std::uint64_t memory_bytes, bool with_tokens = false);
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
   ~Recorder();
@@ -115,6 +120,19 @@ class Recorder {
     completed_ns.store(now_ns, std::memory_order_relaxed);
     return Completion::kFirst;
   }
+  /// The first token of a sample; false if it was never issued. Of several, the first counts.
+  bool first_token(SampleId id, std::uint64_t issued, std::int64_t now_ns) {
+    if (id >= issued) return false;
+    std::int64_t none = kPending;
+    tokens_[id].first_ns.compare_exchange_strong(none, now_ns, std::memory_order_relaxed);
+    return true;
+  }
+  /// How many tokens the answer to an issued sample has.
+  void count_tokens(SampleId id, std::int64_t count) {
+    tokens_[id].count.store(count, std::memory_order_relaxed);
+  }
+  [[nodiscard]] bool has_tokens() const { return with_tokens_; }
+
   /// Samples that have a time. After the SUT has stopped.
   [[nodiscard]] std::uint64_t count_completed() const;
 
@@ -137,15 +155,20 @@ class Recorder {
 
  private:
   [[nodiscard]] bool has_room(std::uint64_t queries, std::uint64_t samples) const {
+    // Tokens have grown before their samples.
     return queries <= queries_.capacity() && samples <= samples_.capacity();
   }
   bool grow_to(std::uint64_t queries, std::uint64_t samples);
+  void add_samples(std::uint64_t q, std::uint64_t queries, std::int64_t start_ns,
+                   record::RawTimes& raw) const;
   bool await_room(std::uint64_t queries, std::uint64_t samples);
   void help();
 
   std::uint64_t memory_bytes_;
   ChunkedArray<Query> queries_;
   ChunkedArray<Sample> samples_;
+  ChunkedArray<Tokens> tokens_;
+  bool with_tokens_;
   // Written by the issuing thread for each query, read by those who answer.
   alignas(64) std::atomic<std::uint64_t> issued_queries_{0};
   std::atomic<std::uint64_t> issued_samples_{0};

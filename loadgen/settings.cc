@@ -90,6 +90,12 @@ Status validate_latency_target(const Settings& settings) {
   if (settings.target_latency_ns < 0) {
     return usage_error("target_latency: a duration cannot be negative");
   }
+  if (settings.ttft_limit_ns < 0 || settings.tpot_limit_ns < 0) {
+    return usage_error("ttft_limit and tpot_limit: a duration cannot be negative");
+  }
+  if (settings.token_latencies && settings.target_latency_ns != 0) {
+    return usage_error("target_latency means nothing with token latencies, which have their own");
+  }
   if (settings.scenario != Scenario::kOffline) return {};
   if (settings.target_latency_ns != 0) {
     return usage_error("target_latency means nothing in offline, which is judged by throughput");

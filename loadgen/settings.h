@@ -66,6 +66,9 @@ struct Settings {
   /// Server: queries that are due already go to the SUT in one call, each with its own time.
   bool coalesce = false;
   std::uint64_t issue_threads = 1;  ///< server
+  /// Server: the test ends, INVALID, when more queries than this wait for their answers; 0: no
+  /// limit.
+  std::uint64_t max_open_queries = 0;
   /// Server: ends the test, INVALID, as soon as so many queries were over target_latency that the
   /// queries that min_query_count and min_duration ask for cannot make up for them.
   bool end_when_hopeless = false;
@@ -74,6 +77,14 @@ struct Settings {
   double target_percentile = 0.0;  ///< 0: the scenario's own (0.90 single-stream, otherwise 0.99)
   /// A limit on the target percentile; the run is INVALID above it. 0: none.
   std::int64_t target_latency_ns = 0;
+
+  /// Samples are answered token by token, and the SUT tells when the first one is there (offline:
+  /// need not) and how many there were. The limits below, and early stopping, are then on the time
+  /// to the first token (TTFT) and on the time for each further one (TPOT) instead of on the
+  /// latency.
+  bool token_latencies = false;
+  std::int64_t ttft_limit_ns = 0;  ///< server: on the target percentile; 0: none
+  std::int64_t tpot_limit_ns = 0;  ///< likewise
 
   /// MLPerf's early stopping (early_stopping.h) decides whether there were enough queries.
   bool early_stopping = false;

@@ -35,6 +35,16 @@ std::vector<std::vector<SampleIndex>> make_loaded_sets(std::uint64_t count, std:
   return sets;
 }
 
+std::vector<std::vector<SampleIndex>> loaded_sets(const Settings& settings,
+                                                  const SampleLibrary& library) {
+  const std::uint64_t total = library.total_sample_count();
+  std::uint64_t set_size = settings.performance_sample_count;
+  if (set_size == 0) set_size = library.performance_sample_count();
+  set_size = std::clamp<std::uint64_t>(set_size, 1, total);
+  const std::uint64_t count = settings.mode == Mode::kPerformance ? set_size : total;
+  return make_loaded_sets(count, set_size, settings.qsl_seed);
+}
+
 QueryStream::QueryStream(std::span<const SampleIndex> loaded, std::uint64_t samples_per_query,
                          const Settings& settings)
     : loaded_(loaded),

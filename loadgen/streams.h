@@ -20,6 +20,11 @@ namespace lode::loadgen {
                                                                      std::uint64_t set_size,
                                                                      std::uint64_t seed);
 
+/// The sets that a test loads one after the other: one in performance mode. The library is not
+/// empty.
+[[nodiscard]] std::vector<std::vector<SampleIndex>> loaded_sets(const Settings& settings,
+                                                                const SampleLibrary& library);
+
 /// The sample stream of the closed loops and of server. Each query takes `samples_per_query`
 /// neighbours of the loaded set from a start (past the set's end it goes on at its begin):
 ///   performance  a start drawn as the settings' sample_order says, uniformly with replacement at

@@ -28,6 +28,8 @@ struct QuerySampleResponse {
   /// The sample could not be answered: its time counts, its output does not, and the test is
   /// INVALID.
   bool is_error = false;
+  /// Of the answer, the first one included; looked at if the settings ask for token latencies.
+  std::int64_t tokens = 0;
 };
 
 /// Where answers go. Thread-safe; neither allocates nor locks in performance mode.
@@ -35,6 +37,9 @@ class CompletionSink {
  public:
   virtual ~CompletionSink() = default;
   virtual void complete(std::span<const QuerySampleResponse> responses) = 0;
+  /// The first tokens of samples are there, before the samples are complete. Without meaning unless
+  /// the settings ask for token latencies.
+  virtual void first_token(std::span<const QuerySampleResponse> responses) { (void)responses; }
   /// The SUT cannot go on (an engine error): the test ends INVALID with this reason.
   virtual void fail(const Error& error) = 0;
 };

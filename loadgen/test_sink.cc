@@ -17,7 +17,7 @@ void TestSink::complete(std::span<const QuerySampleResponse> responses) {
     switch (recorder_.complete(response.id, issued, now_ns)) {
       case Recorder::Completion::kFirst:
         ++answered;
-        if (outputs_ || response.is_error) accept(response);
+        if (reads_answers_ || response.is_error) accept(response);
         break;
       case Recorder::Completion::kDuplicate:
         ++duplicates;
@@ -38,11 +38,30 @@ void TestSink::accept(const QuerySampleResponse& response) {
     errors_.fetch_add(1, std::memory_order_relaxed);
     return;
   }
+  if (recorder_.has_tokens()) recorder_.count_tokens(response.id, response.tokens);
+  if (outputs_) hand_on(outputs_, response);
+}
+
+void TestSink::first_token(std::span<const QuerySampleResponse> responses) {
+  if (!recorder_.has_tokens()) return;
+  const std::int64_t now_ns = clock_.now_ns();
+  if (closed_.load(std::memory_order_acquire)) return;
+  const std::uint64_t issued = recorder_.issued_samples();
+  for (const QuerySampleResponse& response : responses) {
+    if (recorder_.first_token(response.id, issued, now_ns)) {
+      if (first_tokens_) hand_on(first_tokens_, response);
+    } else if ((response.id & kWarmupBit) == 0) {
+      unknown_.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+}
+
+void TestSink::hand_on(const OutputSink& taker, const QuerySampleResponse& response) {
   const SampleIndex index = recorder_.sample(response.id).index;
   if (!keeps_all_ && (index & Recorder::kKeepOutput) == 0) return;
   const std::lock_guard lock(output_mutex_);
   if (closed_.load(std::memory_order_acquire)) return;
-  const Status taken = outputs_(response.id, index & ~Recorder::kKeepOutput, response.data);
+  const Status taken = taker(response.id, index & ~Recorder::kKeepOutput, response.data);
   if (!taken.ok()) fail(taken.error());
 }
 

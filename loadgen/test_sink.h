@@ -42,12 +42,19 @@ class TestSink final : public CompletionSink {
   /// Set in the ids of warm-up samples: their answers are counted and go nowhere else.
   static constexpr SampleId kWarmupBit = SampleId{1} << 63;
 
-  /// `outputs` (may be empty) gets the bytes of each answer, or of those alone whose output is to
-  /// be kept; one call at a time.
-  TestSink(Recorder& recorder, Clock& clock, const OutputSink& outputs, bool keeps_all)
-      : recorder_(recorder), clock_(clock), outputs_(outputs), keeps_all_(keeps_all) {}
+  /// `outputs` and `first_tokens` (may be empty) get the bytes of each answer and of each first
+  /// token, or of those alone whose output is to be kept; one call at a time.
+  TestSink(Recorder& recorder, Clock& clock, const OutputSink& outputs,
+           const OutputSink& first_tokens, bool keeps_all)
+      : recorder_(recorder),
+        clock_(clock),
+        outputs_(outputs),
+        first_tokens_(first_tokens),
+        keeps_all_(keeps_all),
+        reads_answers_(static_cast<bool>(outputs) || recorder.has_tokens()) {}
 
   void complete(std::span<const QuerySampleResponse> responses) override;
+  void first_token(std::span<const QuerySampleResponse> responses) override;
   void fail(const Error& error) override;
 
   /// The test is over: what comes from now on is late, and is not recorded. No output is being
@@ -83,11 +90,14 @@ class TestSink final : public CompletionSink {
     return (trouble_.load(std::memory_order_acquire) & flag) != 0;
   }
   void accept(const QuerySampleResponse& response);
+  void hand_on(const OutputSink& taker, const QuerySampleResponse& response);
 
   Recorder& recorder_;
   Clock& clock_;
   const OutputSink& outputs_;
+  const OutputSink& first_tokens_;
   bool keeps_all_;
+  bool reads_answers_;  ///< more than their ids
   AnswerCounter timed_;
   AnswerCounter warmup_;
   alignas(64) std::atomic<bool> closed_{false};

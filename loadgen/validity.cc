@@ -65,6 +65,7 @@ bool ended_early(const Outcome& outcome) {
     case EndCause::kTimeout:
     case EndCause::kBlocked:
     case EndCause::kHopeless:
+    case EndCause::kTooManyOpen:
       return true;
     case EndCause::kRecorderMemory:
       return memory_ended_it(outcome);
@@ -152,6 +153,14 @@ std::optional<Reason> check_max_duration(const Outcome& outcome) {
   return Reason{"max_duration", answered(outcome),
                 fmt::format("all within {}", format_duration(outcome.settings.max_duration_ns)),
                 "raise max_duration"};
+}
+
+std::optional<Reason> check_open_queries(const Outcome& outcome) {
+  if (outcome.end != EndCause::kTooManyOpen) return std::nullopt;
+  return Reason{
+      "open_queries",
+      fmt::format("more than {} queries waited at once", outcome.settings.max_open_queries),
+      fmt::format("at most {}", outcome.settings.max_open_queries), "lower target_qps"};
 }
 
 std::optional<Reason> check_unanswered(const Outcome& outcome) {
@@ -249,13 +258,52 @@ std::optional<Reason> check_target_latency(const Outcome& outcome) {
       is_server(outcome) ? "lower target_qps" : "make the system under test faster"};
 }
 
+std::optional<Reason> check_token_limit(const Outcome& outcome, std::string_view rule,
+                                        std::int64_t limit_ns, std::int64_t judged_ns) {
+  if (!is_performance(outcome) || !is_server(outcome) || limit_ns == 0 || judged_ns <= limit_ns) {
+    return std::nullopt;
+  }
+  return Reason{
+      std::string(rule),
+      fmt::format("{} {}", percentile_name(*outcome.percentile), format_duration(judged_ns)),
+      fmt::format("at most {}", format_duration(limit_ns)), "lower target_qps"};
+}
+
+std::optional<Reason> check_ttft(const Outcome& outcome) {
+  if (!outcome.metrics.tokens) return std::nullopt;
+  return check_token_limit(outcome, "ttft_latency", outcome.settings.ttft_limit_ns,
+                           outcome.metrics.tokens->judged_ttft_ns);
+}
+
+std::optional<Reason> check_tpot(const Outcome& outcome) {
+  if (!outcome.metrics.tokens) return std::nullopt;
+  return check_token_limit(outcome, "tpot_latency", outcome.settings.tpot_limit_ns,
+                           outcome.metrics.tokens->judged_tpot_ns);
+}
+
+std::optional<Reason> check_token_counts(const Outcome& outcome) {
+  if (!is_performance(outcome) || !outcome.metrics.tokens) return std::nullopt;
+  const record::TokenMetrics& tokens = *outcome.metrics.tokens;
+  if (tokens.untimely == 0 && tokens.few == 0) return std::nullopt;
+  const int least = is_offline(outcome) ? 1 : 2;
+  return Reason{"token_counts",
+                fmt::format("{} answers without a first token before them, {} with fewer than {} "
+                            "tokens",
+                            tokens.untimely, tokens.few, least),
+                "none",
+                "tell of each first token before its answer, and how many tokens the answer has"};
+}
+
 std::optional<Reason> check_issue_lag(const Outcome& outcome) {
   if (!is_performance(outcome) || is_offline(outcome) || !outcome.metrics.latency_ns ||
       !outcome.metrics.issue_lag_ns) {
     return std::nullopt;
   }
+  const std::int64_t latency_limit_ns = outcome.settings.token_latencies
+                                            ? outcome.settings.ttft_limit_ns
+                                            : outcome.settings.target_latency_ns;
   const std::int64_t limit_ns = is_server(outcome)
-                                    ? server_lag_limit_ns(outcome.settings.target_latency_ns)
+                                    ? server_lag_limit_ns(latency_limit_ns)
                                     : issue_lag_limit_ns(outcome.metrics.latency_ns->p50);
   const std::int64_t lag_ns = outcome.metrics.issue_lag_ns->p99;
   if (lag_ns <= limit_ns) return std::nullopt;
@@ -265,12 +313,13 @@ std::optional<Reason> check_issue_lag(const Outcome& outcome) {
                 "system under test, kept it from issuing in time"};
 }
 
-constexpr std::array<Rule, 18> kRules = {
-    check_interrupted, check_failure,      check_blocked,        check_timeout,
-    check_memory,      check_max_duration, check_unanswered,     check_duplicates,
-    check_unknown,     check_late,         check_errors,         check_min_duration,
-    check_min_queries, check_coverage,     check_early_stopping, check_target_latency,
-    check_issue_lag,   check_clock,
+constexpr std::array<Rule, 22> kRules = {
+    check_interrupted,    check_failure,      check_blocked,      check_timeout,
+    check_memory,         check_max_duration, check_open_queries, check_unanswered,
+    check_duplicates,     check_unknown,      check_late,         check_errors,
+    check_min_duration,   check_min_queries,  check_coverage,     check_early_stopping,
+    check_target_latency, check_ttft,         check_tpot,         check_token_counts,
+    check_issue_lag,      check_clock,
 };
 
 }  // namespace

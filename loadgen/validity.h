@@ -33,9 +33,9 @@ struct Outcome {
 };
 
 /// Applies all rules. Names of the rules: interrupted, sut_failure, sut_blocked, query_timeout,
-/// recorder_memory, max_duration, unanswered, duplicates, unknown_ids, late_answers,
+/// recorder_memory, max_duration, open_queries, unanswered, duplicates, unknown_ids, late_answers,
 /// error_responses, min_duration, min_queries, accuracy_coverage, early_stopping, target_latency,
-/// issue_lag, clock_step.
+/// ttft_latency, tpot_latency, token_counts, issue_lag, clock_step.
 [[nodiscard]] record::Verdict judge(const Outcome& outcome);
 
 /// The most issue lag that a closed loop may have at p99: max(10 us, 1% of the median latency).

@@ -121,7 +121,7 @@ Result<record::Measurement> measure(const config::RunConfig& values,
   }
   LODE_TRY(loadgen::PeakSearch search,
            loadgen::find_peak_qps(*subject.sut, *subject.library, settings, *subject.clock, hooks,
-                                  /*precision_qps=*/0.0));
+                                  {.qps = 0.0}));
   return std::move(search.measurement);
 }
 

@@ -22,8 +22,9 @@ void MlperfFiles::begin(const std::string& sut_name, const SampleLibrary& librar
   log_.qsl_name = library.name();
   log_.qsl_total_count = library.total_sample_count();
   log_.qsl_performance_count = library.performance_sample_count();
-  log_.begin_unix_ms = unix_ms_now();
-  log_.started_at = record::format_utc(log_.begin_unix_ms);
+  library_ = &library;
+  begin_unix_ms_ = unix_ms_now();
+  log_.started_at = record::format_utc(begin_unix_ms_);
 }
 
 void MlperfFiles::add_output(loadgen::SampleId id, SampleIndex index,
@@ -45,7 +46,9 @@ void MlperfFiles::add_output(loadgen::SampleId id, SampleIndex index,
 
 Status MlperfFiles::write(const loadgen::Settings& settings, const record::Measurement& measurement,
                           bool with_trace, const std::filesystem::path& folder) {
-  log_.end_unix_ms = unix_ms_now();
+  log_.parts = {mlperf::make_part(settings, *library_, measurement.raw)};
+  log_.parts.back().begin_unix_ms = begin_unix_ms_;
+  log_.parts.back().end_unix_ms = unix_ms_now();
   log_.requested = mlperf::from_core(settings, measurement.expected_qps);
   if (!measurement.metrics.peak_search.empty()) {
     log_.requested.mode = mlperf::TestMode::FindPeakPerformance;
@@ -58,8 +61,7 @@ Status MlperfFiles::write(const loadgen::Settings& settings, const record::Measu
   if (settings.mode == loadgen::Mode::kPerformance) log_.performance = &measurement;
   LODE_CHECK_OK(mlperf::write_log(folder / "mlperf_log_summary.txt", mlperf::summary_log(log_)));
   LODE_CHECK_OK(mlperf::write_log(folder / "mlperf_log_detail.txt", mlperf::detail_log(log_)));
-  LODE_CHECK_OK(
-      mlperf::write_log(folder / "mlperf_log_accuracy.json", mlperf::accuracy_log(accuracy_)));
+  LODE_CHECK_OK(mlperf::write_log(folder / "mlperf_log_accuracy.json", accuracy_.text()));
   if (!with_trace) return {};
   const bool overlaps = settings.scenario == loadgen::Scenario::kServer || settings.concurrency > 1;
   return mlperf::write_log(folder / "mlperf_log_trace.json",

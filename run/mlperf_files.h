@@ -15,7 +15,7 @@ namespace lode::run {
 
 class MlperfFiles {
  public:
-  /// Before the test.
+  /// Before the test; the library outlives this.
   void begin(const std::string& sut_name, const SampleLibrary& library);
 
   /// Accuracy mode: notes the class of the largest score, as a 32-bit integer; `output` holds
@@ -29,6 +29,8 @@ class MlperfFiles {
 
  private:
   mlperf::TestLog log_;
+  const SampleLibrary* library_ = nullptr;
+  std::int64_t begin_unix_ms_ = 0;
   mlperf::AccuracyLog accuracy_;
 };
 

@@ -22,6 +22,9 @@ namespace mlperf {
 void apply_config(const std::map<std::string, std::string>& values, const std::string& model,
                   const std::string& scenario, TestSettings& settings);
 
+/// Every key as a row of a Markdown table: what docs/loadgen.md holds.
+[[nodiscard]] std::string config_keys_markdown();
+
 /// What kept this thread's FromConfig() calls from being read, since the last call of this.
 [[nodiscard]] std::vector<std::string> take_config_errors();
 

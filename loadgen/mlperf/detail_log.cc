@@ -34,31 +34,51 @@ class Detail {
   /// The time of the entries that follow, ms from the begin of the test.
   void at(double time_ms) { time_ms_ = time_ms; }
 
-  void add(std::string_view key, std::string_view value) { entry(key, json_text(value), false); }
+  void add(std::string_view key, std::string_view value) {
+    entry(key, json_text(value), Level::kPlain);
+  }
   void add(std::string_view key, const std::string& value) { add(key, std::string_view(value)); }
   void add(std::string_view key, const char* value) { add(key, std::string_view(value)); }
-  void add(std::string_view key, bool value) { entry(key, value ? "true" : "false", false); }
+  void add(std::string_view key, bool value) {
+    entry(key, value ? "true" : "false", Level::kPlain);
+  }
   void add(std::string_view key, double value) {
     LODE_ASSERT(std::isfinite(value));
-    entry(key, fmt::format("{}", value), false);
+    entry(key, fmt::format("{}", value), Level::kPlain);
   }
   template <typename Integer>
   requires std::is_integral_v<Integer>
-  void add(std::string_view key, Integer value) { entry(key, fmt::format("{}", value), false); }
+  void add(std::string_view key, Integer value) {
+    entry(key, fmt::format("{}", value), Level::kPlain);
+  }
+  void add(std::string_view key, const std::vector<lode::SampleIndex>& values) {
+    std::string list = "[";
+    for (const lode::SampleIndex value : values) {
+      if (list.size() > 1) list += ',';
+      list += std::to_string(value);
+    }
+    entry(key, list + "]", Level::kPlain);
+  }
+  void add_warning(std::string_view key, std::string_view value) {
+    entry(key, json_text(value), Level::kWarning);
+  }
   void add_error(std::string_view key, std::string_view value) {
-    entry(key, json_text(value), true);
+    entry(key, json_text(value), Level::kError);
   }
 
   [[nodiscard]] std::string take() { return std::move(text_); }
 
  private:
-  void entry(std::string_view key, std::string_view value, bool is_error) {
+  enum class Level : std::uint8_t { kPlain, kWarning, kError };
+
+  void entry(std::string_view key, std::string_view value, Level level) {
     fmt::format_to(std::back_inserter(text_),
                    ":::MLLOG {{\"key\": {}, \"value\": {}, \"time_ms\": {:.6f}, \"namespace\": "
                    "\"mlperf::logging\", \"event_type\": \"POINT_IN_TIME\", \"metadata\": "
-                   "{{\"is_error\": {}, \"is_warning\": false, \"file\": \"detail_log.cc\", "
+                   "{{\"is_error\": {}, \"is_warning\": {}, \"file\": \"detail_log.cc\", "
                    "\"line_no\": {}, \"pid\": {}, \"tid\": {}}}}}\n",
-                   json_text(key), value, time_ms_, is_error, __LINE__, pid_, pid_);
+                   json_text(key), value, time_ms_, level == Level::kError,
+                   level == Level::kWarning, __LINE__, pid_, pid_);
   }
 
   std::string text_;
@@ -131,6 +151,9 @@ void add_requested(Detail& detail, const TestSettings& s) {
   detail.add("requested_accuracy_sample_count_override", s.accuracy_sample_count_override);
   detail.add("requested_sample_concatenate_permutation", s.sample_concatenate_permutation);
   detail.add("requested_use_token_latencies", s.use_token_latencies);
+  if (!s.use_token_latencies) return;
+  detail.add("requested_server_ttft_latency", s.server_ttft_latency);
+  detail.add("requested_server_tpot_latency", s.server_tpot_latency);
 }
 
 void add_effective(Detail& detail, const TestLog& test) {
@@ -182,22 +205,16 @@ void add_latencies(Detail& detail, const std::optional<Distribution>& given, std
   detail.add(fmt::format("result_min_{}", range), d.min);
   detail.add(fmt::format("result_max_{}", range), d.max);
   detail.add(fmt::format("result_mean_{}", range), d.mean);
-  const std::pair<std::string_view, std::int64_t> kPercentiles[] = {
-      {"50.00", d.p50}, {"90.00", d.p90}, {"95.00", d.p95},
-      {"97.00", d.p97}, {"99.00", d.p99}, {"99.90", d.p99_9}};
-  for (const auto& [name, latency_ns] : kPercentiles) {
+  for (const auto& [name, latency_ns] : percentiles(d)) {
     detail.add(fmt::format("result_{}_{}", name, percentile), latency_ns);
   }
-}
-
-double rate(double count, std::int64_t span_ns) {
-  return span_ns > 0 ? count * 1e9 / static_cast<double>(span_ns) : 0.0;
 }
 
 void add_scenario_results(Detail& detail, const TestLog& test) {
   const Metrics& metrics = test.performance->metrics;
   const lode::record::RawTimes& raw = test.performance->raw;
-  const lode::record::EarlyStopping& early = metrics.early_stopping;
+  const lode::record::EarlyStopping& estimates =
+      metrics.tokens ? metrics.tokens->ttft_early_stopping : metrics.early_stopping;
   const double gaps = std::max(static_cast<double>(metrics.queries) - 1.0, 0.0);
   const std::int64_t mean_ns = metrics.latency_ns ? metrics.latency_ns->mean : 0;
   switch (test.requested.scenario) {
@@ -205,13 +222,13 @@ void add_scenario_results(Detail& detail, const TestLog& test) {
       detail.add("result_qps_with_loadgen_overhead",
                  raw.issued_ns.empty() ? 0.0 : rate(gaps, raw.issued_ns.back()));
       detail.add("result_qps_without_loadgen_overhead", rate(1.0, mean_ns));
-      detail.add("early_stopping_latency_ss", early.estimate_ns.value_or(0));
-      detail.add("early_stopping_latency_ms", early.estimate_p99_ns.value_or(0));
+      detail.add("early_stopping_latency_ss", estimates.estimate_ns.value_or(0));
+      detail.add("early_stopping_latency_ms", estimates.estimate_p99_ns.value_or(0));
       break;
     case TestScenario::MultiStream:
       add_latencies(detail, metrics.latency_ns, "query_latency_ns",
                     "percentile_per_query_latency_ns");
-      detail.add("early_stopping_latency_ms", early.estimate_ns.value_or(0));
+      detail.add("early_stopping_latency_ms", estimates.estimate_ns.value_or(0));
       break;
     case TestScenario::Server:
       detail.add("result_scheduled_samples_per_sec",
@@ -224,12 +241,64 @@ void add_scenario_results(Detail& detail, const TestLog& test) {
   }
 }
 
+std::string on_one_line(const lode::record::EarlyStopping& early, TestScenario scenario) {
+  std::string text = early_stopping_text(early, scenario);
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+/// Answered queries whose latency is above the limit.
+std::uint64_t count_over(const lode::record::RawTimes& raw, std::int64_t limit_ns) {
+  std::uint64_t over = 0;
+  for (std::size_t q = 0; q < raw.completed_ns.size(); ++q) {
+    if (raw.completed_ns[q] >= 0 && raw.completed_ns[q] - raw.scheduled_ns[q] > limit_ns) ++over;
+  }
+  return over;
+}
+
+void add_tokens(Detail& detail, const TestLog& test) {
+  const lode::record::TokenMetrics& tokens = *test.performance->metrics.tokens;
+  const TokenRates rates = token_rates(*test.performance);
+  if (test.requested.scenario == TestScenario::Offline) {
+    return detail.add("result_tokens_per_second", rates.completed);
+  }
+  const Distribution ttft = tokens.ttft_ns.value_or(Distribution{});
+  const Distribution tpot = tokens.tpot_ns.value_or(Distribution{});
+  detail.add("result_first_token_min_latency_ns", ttft.min);
+  detail.add("result_first_token_max_latency_ns", ttft.max);
+  detail.add("result_first_token_mean_latency_ns", ttft.mean);
+  for (const auto& [name, latency_ns] : percentiles(ttft)) {
+    detail.add(fmt::format("result_first_token_{}_percentile_latency_ns", name), latency_ns);
+  }
+  detail.add("result_token_throughput_with_loadgen_overhead", rates.with_overhead);
+  detail.add("result_token_throughput", rates.without_overhead);
+  for (const auto& [name, time_ns] : percentiles(tpot)) {
+    detail.add(fmt::format("result_time_per_output_token_{}_percentile_ns", name), time_ns);
+  }
+  detail.add("result_time_to_output_token_min", tpot.min);
+  detail.add("result_time_to_output_token_max", tpot.max);
+  detail.add("result_time_to_output_token_mean", tpot.mean);
+  detail.add("result_completed_tokens_per_second", rates.completed);
+}
+
+/// What was loaded and asked for, and when.
+void add_part(Detail& detail, const TestPart& part) {
+  detail.add("generic_message",
+             part.is_accuracy ? "Starting accuracy mode" : "Starting performance mode");
+  for (const auto& set : part.loaded_sets) detail.add("loaded_qsl_set", set);
+  detail.add("generated_query_count", part.queries);
+  detail.add("generated_samples_per_query", part.queries > 0 ? part.samples / part.queries : 0);
+  detail.add("generated_query_duration", part.duration_ns);
+  detail.add("power_begin", power_time(part.begin_unix_ms));
+  detail.add("power_end", power_time(part.end_unix_ms));
+}
+
 void add_results(Detail& detail, const TestLog& test) {
   const Metrics& metrics = test.performance->metrics;
   const lode::record::Verdict& verdict = test.performance->verdict;
   const bool is_server = test.requested.scenario == TestScenario::Server;
   detail.add("result_validity", verdict.valid && test.errors.empty() ? "VALID" : "INVALID");
-  if (is_server) detail.add("result_perf_constraints_met", !breaks(verdict, "target_latency"));
+  if (is_server) detail.add("result_perf_constraints_met", meets_limits(verdict));
   detail.add("result_min_duration_met", !breaks(verdict, "min_duration"));
   detail.add("result_min_queries_met", !breaks(verdict, "min_queries"));
   detail.add("early_stopping_met", !breaks(verdict, "early_stopping"));
@@ -239,15 +308,28 @@ void add_results(Detail& detail, const TestLog& test) {
                            reason.value, reason.limit, reason.advice);
   }
   if (!reasons.empty()) detail.add("result_invalid_reason", reasons);
-  std::string early = early_stopping_text(test);
-  std::replace(early.begin(), early.end(), '\n', ' ');
-  detail.add("early_stopping_result", early);
+  if (metrics.tokens) {
+    detail.add("early_stopping_ttft_result",
+               on_one_line(metrics.tokens->ttft_early_stopping, test.requested.scenario));
+    detail.add("early_stopping_tpot_result",
+               on_one_line(metrics.tokens->tpot_early_stopping, test.requested.scenario));
+  } else {
+    detail.add("early_stopping_result",
+               on_one_line(metrics.early_stopping, test.requested.scenario));
+  }
   detail.add("result_query_count", test.performance->raw.scheduled_ns.size());
   if (is_server) {
-    detail.add("result_overlatency_query_count", metrics.early_stopping.discarded);
+    detail.add("result_overlatency_query_count",
+               count_over(test.performance->raw, test.effective.target_latency_ns));
   }
   add_scenario_results(detail, test);
   add_latencies(detail, sample_latencies(*test.performance), "latency_ns", "percentile_latency_ns");
+  if (metrics.tokens) add_tokens(detail, test);
+  if (const auto inferred = inferred_token_rate(test)) {
+    detail.add(is_server ? "result_inferred_completed_tokens_per_second"
+                         : "result_inferred_tokens_per_second",
+               *inferred);
+  }
 }
 
 }  // namespace
@@ -263,24 +345,18 @@ std::string detail_log(const TestLog& test) {
   detail.add("qsl_reported_performance_count", test.qsl_performance_count);
   add_requested(detail, test.requested);
   add_effective(detail, test);
-  for (const std::string& message : test.messages) detail.add("generic_message", message);
-  detail.at(static_cast<double>(test.end_unix_ms - test.begin_unix_ms));
-  if (test.performance != nullptr) {
-    const lode::record::RawTimes& raw = test.performance->raw;
-    detail.add("loaded_qsl_set", test.effective.performance_sample_count);
-    detail.add("generated_query_count", raw.scheduled_ns.size());
-    detail.add("generated_samples_per_query",
-               raw.scheduled_ns.empty() ? 0 : raw.sample_index.size() / raw.scheduled_ns.size());
-    detail.add("generated_query_duration", raw.scheduled_ns.empty() ? 0 : raw.scheduled_ns.back());
+  for (const std::string& warning : test.warnings) {
+    detail.add_warning("warning_generic_message", warning);
   }
-  if (test.begin_unix_ms > 0) {
-    detail.add("power_begin", power_time(test.begin_unix_ms));
-    detail.add("power_end", power_time(test.end_unix_ms));
+  for (const std::string& message : test.messages) detail.add("generic_message", message);
+  for (const TestPart& part : test.parts) {
+    detail.at(static_cast<double>(part.end_unix_ms - test.parts.front().begin_unix_ms));
+    add_part(detail, part);
   }
   if (test.performance != nullptr) add_results(detail, test);
   for (const std::string& error : test.errors) detail.add_error("error_runtime", error);
   detail.add("num_errors", test.errors.size());
-  detail.add("num_warnings", 0);
+  detail.add("num_warnings", test.warnings.size());
   return detail.take();
 }
 

@@ -20,8 +20,8 @@ using ResponseCallback = std::function<void(QuerySampleResponse*)>;
 void QuerySamplesComplete(QuerySampleResponse* responses, std::size_t response_count,
                           const ResponseCallback& response_cb = {});
 
-/// Says that the first tokens of samples are there. Token latencies are not measured: a test that
-/// asks for them (use_token_latencies) is refused, and in every other this call means nothing.
+/// Says that the first tokens of samples are there, before QuerySamplesComplete() says so of the
+/// samples. Thread-safe; means nothing in a test that does not ask for use_token_latencies.
 void FirstTokenComplete(QuerySampleResponse* responses, std::size_t response_count,
                         const ResponseCallback& response_cb = {});
 

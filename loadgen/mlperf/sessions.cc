@@ -21,8 +21,8 @@ std::uint64_t generation_of(ResponseId id) {
   return id >> Sessions::kSampleBits & kGenerationMask;
 }
 
-void deliver(lode::loadgen::CompletionSink& sink, QuerySampleResponse* responses,
-             std::size_t count) {
+void hand_on(lode::loadgen::CompletionSink& sink, Sessions::Part part,
+             QuerySampleResponse* responses, std::size_t count) {
   static thread_local std::array<lode::loadgen::QuerySampleResponse, kBatch> t_batch;
   while (count > 0) {
     const std::size_t size = std::min(count, kBatch);
@@ -30,8 +30,10 @@ void deliver(lode::loadgen::CompletionSink& sink, QuerySampleResponse* responses
       // The response itself goes along: its data is read when, and if, it is wanted.
       t_batch[i].id = (responses[i].id & kSampleMask) - 1;
       t_batch[i].data = std::as_bytes(std::span(&responses[i], 1));
+      t_batch[i].tokens = responses[i].n_tokens;
     }
-    sink.complete({t_batch.data(), size});
+    const std::span<const lode::loadgen::QuerySampleResponse> batch(t_batch.data(), size);
+    part == Sessions::Part::kAnswer ? sink.complete(batch) : sink.first_token(batch);
     responses += size;
     count -= size;
   }
@@ -71,8 +73,8 @@ bool Sessions::close(const Open& session, std::int64_t limit_ns) {
   return true;
 }
 
-void Sessions::complete(QuerySampleResponse* responses, std::size_t count,
-                        const ResponseCallback& callback) {
+void Sessions::deliver(Part part, QuerySampleResponse* responses, std::size_t count,
+                       const ResponseCallback& callback) {
   const ResponseCallback* outer = t_callback;
   t_callback = callback ? &callback : nullptr;
   while (count > 0) {
@@ -85,7 +87,7 @@ void Sessions::complete(QuerySampleResponse* responses, std::size_t count,
     const bool is_current = (slot.generation.load() & kGenerationMask) == generation_of(test);
     lode::loadgen::CompletionSink* const sink = slot.sink.load();
     if (is_current && sink != nullptr) {
-      deliver(*sink, responses, same);
+      hand_on(*sink, part, responses, same);
     } else {
       strays_.fetch_add(same);
     }

@@ -33,8 +33,11 @@ class Sessions {
   /// returns false if one is.
   [[nodiscard]] bool close(const Open& session, std::int64_t limit_ns);
 
-  void complete(QuerySampleResponse* responses, std::size_t count,
-                const ResponseCallback& callback);
+  enum class Part : std::uint8_t { kFirstToken, kAnswer };
+
+  /// Takes what a SUT says of samples to the tests that issued them.
+  void deliver(Part part, QuerySampleResponse* responses, std::size_t count,
+               const ResponseCallback& callback);
 
   /// Answers that named no running test.
   [[nodiscard]] std::uint64_t strays() const { return strays_.load(); }

@@ -25,6 +25,10 @@ std::int64_t ms_to_ns(std::uint64_t ms) {
   return static_cast<std::int64_t>(std::min<std::uint64_t>(ms, INT64_MAX / kNsPerMs)) * kNsPerMs;
 }
 
+std::int64_t to_limit_ns(std::uint64_t ns) {
+  return static_cast<std::int64_t>(std::clamp<std::uint64_t>(ns, 1, INT64_MAX));
+}
+
 /// Samples of offline's one query.
 std::uint64_t offline_samples(const TestSettings& requested, std::uint64_t set_size) {
   if (is_once_round(requested)) return set_size;
@@ -51,7 +55,14 @@ void set_scenario(const TestSettings& requested, const EffectiveSettings& effect
     case TestScenario::Server:
       core.scenario = Scenario::kServer;
       core.target_qps = requested.server_target_qps;
-      core.target_latency_ns = effective.target_latency_ns;
+      // A limit of 0 is one that nothing meets, as in the reference.
+      core.target_latency_ns = std::max<std::int64_t>(effective.target_latency_ns, 1);
+      if (requested.use_token_latencies) {
+        core.target_latency_ns = 0;
+        core.ttft_limit_ns = to_limit_ns(requested.server_ttft_latency);
+        core.tpot_limit_ns = to_limit_ns(requested.server_tpot_latency);
+      }
+      core.max_open_queries = requested.server_max_async_queries;
       core.coalesce = requested.server_coalesce_queries;
       core.issue_threads = std::max<std::uint64_t>(requested.server_num_issue_query_threads, 1);
       break;
@@ -135,9 +146,6 @@ EffectiveSettings effective_settings(const TestSettings& requested, std::uint64_
 
 Result<Settings> to_core(const TestSettings& requested, const EffectiveSettings& effective,
                          TestMode mode) {
-  if (requested.use_token_latencies) {
-    return usage_error("use_token_latencies is set, and token latencies are not measured here");
-  }
   if (requested.performance_issue_unique && requested.performance_issue_same) {
     return usage_error("performance_issue_unique and performance_issue_same exclude each other");
   }
@@ -149,6 +157,8 @@ Result<Settings> to_core(const TestSettings& requested, const EffectiveSettings&
   core.max_duration_ns = ms_to_ns(requested.max_duration_ms);
   core.min_query_count = std::max<std::uint64_t>(requested.min_query_count, 1);
   core.max_query_count = requested.max_query_count;
+  if (core.mode == lode::loadgen::Mode::kAccuracy) core.max_open_queries = 0;
+  core.token_latencies = requested.use_token_latencies;
   core.early_stopping = true;
   core.query_timeout_ns = std::max<std::int64_t>(ms_to_ns(requested.query_timeout_ms), 1);
   core.warmup_queries = 0;

@@ -75,17 +75,20 @@ struct TestContext {
   std::atomic<bool> aborted{false};
 };
 
-/// Copies what an answer holds, after the user's callback has brought it there.
-lode::Status take_output(AccuracyLog& log, std::uint64_t seq_id, std::uint64_t index,
-                         std::span<const std::byte> bytes) {
+/// What an answer holds, after the user's callback has brought it there.
+struct Answer {
+  std::string_view data;
+  std::int64_t tokens = 0;
+};
+
+Answer fetch(std::span<const std::byte> bytes) {
   QuerySampleResponse* response = nullptr;
   auto address = reinterpret_cast<std::uintptr_t>(bytes.data());
   std::memcpy(&response, &address, sizeof(response));
   if (const ResponseCallback* callback = current_callback()) (*callback)(response);
   const char* data = nullptr;
   std::memcpy(&data, &response->data, sizeof(data));
-  log.add(seq_id, index, data == nullptr ? "" : std::string_view(data, response->size));
-  return {};
+  return {data == nullptr ? "" : std::string_view(data, response->size), response->n_tokens};
 }
 
 class Test {
@@ -100,11 +103,21 @@ class Test {
 
  private:
   void read_audit(const std::string& path);
+  void apply_test05();
+  [[nodiscard]] TestHooks make_hooks(const std::shared_ptr<TestContext>& context, bool is_accuracy,
+                                     const Settings& settings);
   void describe();
   void run_mode(TestMode mode);
-  Result<Measurement> measure(const std::shared_ptr<TestContext>& context,
-                              const Settings& settings, TestMode mode);
+  Result<Measurement> measure(const std::shared_ptr<TestContext>& context, const Settings& settings,
+                              TestMode mode);
   void write_logs();
+  /// For an outside timer to compare with.
+  void print_time(const char* event, std::int64_t unix_ms) const {
+    if (!log_.requested.print_timestamps) return;
+    std::printf("Loadgen :: Perf mode %s. system_clock Timestamp = %lld\n", event,
+                static_cast<long long>(unix_ms / 1000));
+    std::fflush(stdout);
+  }
   void error(std::string text) { log_.errors.push_back(std::move(text)); }
 
   SystemUnderTest& sut_;
@@ -119,10 +132,20 @@ class Test {
 void Test::read_audit(const std::string& path) {
   std::error_code ignored;
   if (path.empty() || !std::filesystem::exists(path, ignored)) return;
-  log_.messages.push_back("Found Audit Config file (" + path +
-                          "). Overriding TestSettings from it.");
+  log_.warnings.push_back("Found Audit Config file (" + path +
+                          "). Overriding TestSettings from audit.config file.");
   const std::string scenario(scenario_name(log_.requested.scenario));
   (void)log_.requested.FromConfig(path, "*", scenario, 2);
+}
+
+void Test::apply_test05() {
+  TestSettings& s = log_.requested;
+  if (!s.test05) return;
+  log_.warnings.push_back("Test05 flag detected Overriding random seeds");
+  s.mode = TestMode::PerformanceOnly;
+  s.qsl_rng_seed = s.test05_qsl_rng_seed;
+  s.sample_index_rng_seed = s.test05_sample_index_rng_seed;
+  s.schedule_rng_seed = s.test05_schedule_rng_seed;
 }
 
 void Test::describe() {
@@ -139,15 +162,22 @@ void Test::describe() {
   log_.started_at = lode::record::format_utc(unix_ms_now());
 }
 
-Result<Measurement> Test::measure(const std::shared_ptr<TestContext>& context,
-                                  const Settings& settings, TestMode mode) {
+TestHooks Test::make_hooks(const std::shared_ptr<TestContext>& context, bool is_accuracy,
+                           const Settings& settings) {
   TestHooks hooks;
   hooks.interrupted = &context->aborted;
   hooks.kept_alive = context;
-  if (mode == TestMode::AccuracyOnly || settings.accuracy_log_probability > 0.0) {
+  if (is_accuracy || settings.accuracy_log_probability > 0.0) {
     hooks.outputs = [this](lode::loadgen::SampleId id, lode::SampleIndex index,
                            std::span<const std::byte> bytes) {
-      return take_output(accuracy_, id, index, bytes);
+      const Answer answer = fetch(bytes);
+      accuracy_.add(id, index, answer.data, answer.tokens);
+      return lode::Status{};
+    };
+    hooks.first_tokens = [this](lode::loadgen::SampleId id, lode::SampleIndex,
+                                std::span<const std::byte> bytes) {
+      accuracy_.add_first_token(id, fetch(bytes).data);
+      return lode::Status{};
     };
   }
   if (log_.requested.server_num_issue_query_threads > 0) {
@@ -155,11 +185,18 @@ Result<Measurement> Test::measure(const std::shared_ptr<TestContext>& context,
       IssueThreads::instance().run(threads, work);
     };
   }
+  return hooks;
+}
+
+Result<Measurement> Test::measure(const std::shared_ptr<TestContext>& context,
+                                  const Settings& settings, TestMode mode) {
+  const TestHooks hooks = make_hooks(context, mode == TestMode::AccuracyOnly, settings);
   if (mode != TestMode::FindPeakPerformance) {
     return run_test(context->sut, context->qsl, settings, context->clock, hooks);
   }
-  const double precision =
-      std::pow(10.0, -log_.requested.server_find_peak_qps_decimals_of_precision);
+  const lode::loadgen::PeakPrecision precision{
+      .qps = std::pow(10.0, -log_.requested.server_find_peak_qps_decimals_of_precision),
+      .step = log_.requested.server_find_peak_qps_boundary_step_size};
   LODE_TRY(lode::loadgen::PeakSearch search,
            find_peak_qps(context->sut, context->qsl, settings, context->clock, hooks, precision));
   result_.peak_search = std::move(search.probes);
@@ -180,11 +217,15 @@ void Test::run_mode(TestMode mode) {
   auto context = std::make_shared<TestContext>(sut_, qsl_, log_, *settings, is_accuracy);
   Running::instance().add(&context->aborted);
   const std::int64_t begin_ms = unix_ms_now();
+  if (!is_accuracy) print_time("start", begin_ms);
   Result<Measurement> measured = measure(context, *settings, mode);
-  log_.end_unix_ms = unix_ms_now();
-  if (log_.begin_unix_ms == 0 || !is_accuracy) log_.begin_unix_ms = begin_ms;
+  const std::int64_t end_ms = unix_ms_now();
+  if (!is_accuracy) print_time("stop", end_ms);
   Running::instance().remove(&context->aborted);
   if (!measured.ok()) return error(measured.error().message);
+  log_.parts.push_back(make_part(*settings, context->qsl, measured->raw));
+  log_.parts.back().begin_unix_ms = begin_ms;
+  log_.parts.back().end_unix_ms = end_ms;
   const lode::record::Verdict& verdict = measured->verdict;
   for (const lode::record::Reason& reason : verdict.reasons) {
     result_.reasons.push_back(fmt::format("{}: {}", reason.rule, reason.value));
@@ -202,14 +243,16 @@ void Test::write_logs() {
   std::string date;
   if (output.prefix_with_datetime) date = log_.started_at + "_";
   const auto path = [&](std::string_view kind) {
-    return std::filesystem::path(output.outdir) /
-           fmt::format("{}{}{}{}", output.prefix, date, kind, output.suffix);
+    const std::size_t dot = kind.find('.');
+    return std::filesystem::path(output.outdir) / fmt::format("{}{}{}{}{}", output.prefix, date,
+                                                              kind.substr(0, dot), output.suffix,
+                                                              kind.substr(dot));
   };
   const std::string summary = summary_log(log_);
   const std::string detail = detail_log(log_);
   std::vector<lode::Status> written = {write_log(path("summary.txt"), summary),
                                        write_log(path("detail.txt"), detail),
-                                       write_log(path("accuracy.json"), accuracy_log(accuracy_))};
+                                       write_log(path("accuracy.json"), accuracy_.text())};
   if (log_settings_.enable_trace) {
     const bool overlaps = log_.requested.scenario == TestScenario::Server;
     written.push_back(
@@ -224,6 +267,11 @@ void Test::write_logs() {
 
 TestResult Test::run(const std::string& audit_config) {
   read_audit(audit_config);
+  apply_test05();
+  if (log_.requested.use_token_latencies) {
+    const bool has_first = log_.requested.scenario != TestScenario::Offline;
+    accuracy_.token_fields = has_first ? TokenFields::kCountAndFirst : TokenFields::kCount;
+  }
   log_.errors = take_config_errors();
   describe();
   if (log_.errors.empty()) {
@@ -260,10 +308,13 @@ void AbortTest() {
 
 void QuerySamplesComplete(QuerySampleResponse* responses, std::size_t response_count,
                           const ResponseCallback& response_cb) {
-  Sessions::instance().complete(responses, response_count, response_cb);
+  Sessions::instance().deliver(Sessions::Part::kAnswer, responses, response_count, response_cb);
 }
 
-void FirstTokenComplete(QuerySampleResponse*, std::size_t, const ResponseCallback&) {}
+void FirstTokenComplete(QuerySampleResponse* responses, std::size_t response_count,
+                        const ResponseCallback& response_cb) {
+  Sessions::instance().deliver(Sessions::Part::kFirstToken, responses, response_count, response_cb);
+}
 
 void RegisterIssueQueryThread() {
   IssueThreads::instance().lend();

@@ -45,6 +45,7 @@ struct TestSettings {
   double accuracy_log_probability = 0.0;
   std::uint64_t accuracy_log_sampling_target = 0;
 
+  bool test05 = false;  ///< performance mode with the three seeds that follow
   std::uint64_t test05_qsl_rng_seed = 0;
   std::uint64_t test05_sample_index_rng_seed = 0;
   std::uint64_t test05_schedule_rng_seed = 0;
@@ -58,10 +59,10 @@ struct TestSettings {
   std::uint64_t accuracy_sample_count_override = 0;
 
   bool use_token_latencies = false;
-  std::int64_t server_ttft_latency = 100000000;
-  std::int64_t server_tpot_latency = 100000000;
+  std::uint64_t server_ttft_latency = 100000000;
+  std::uint64_t server_tpot_latency = 100000000;
   bool infer_token_latencies = false;
-  std::int64_t token_latency_scaling_factor = 1;
+  std::uint64_t token_latency_scaling_factor = 1;
 
   // Not of the reference, whose tests would wait for ever, and sleep up to each query.
   std::uint64_t query_timeout_ms = 600000;  ///< no answer for so long ends the test, INVALID

@@ -25,7 +25,8 @@ class ServerLoop {
         stream_(loaded, 1, settings_),
         schedule_(settings_),
         is_shared_(settings_.issue_threads > 1 && !clock_.is_simulated()),
-        has_limits_(settings_.max_query_count != 0 || settings_.max_duration_ns != 0) {
+        has_limits_(settings_.max_query_count != 0 || settings_.max_duration_ns != 0 ||
+                    settings_.max_open_queries != 0) {
     draw();
     issuer.open_window();
     window_ns_ = issuer.window_start_ns();
@@ -37,6 +38,7 @@ class ServerLoop {
  private:
   void draw();
   [[nodiscard]] std::optional<EndCause> end_of_queries() const;
+  [[nodiscard]] std::optional<EndCause> limit_reached() const;
   void wait_until_due();
   [[nodiscard]] bool is_due_as_well() const;
   [[nodiscard]] std::size_t take_due(std::span<QuerySample> queries);
@@ -84,6 +86,11 @@ std::optional<EndCause> ServerLoop::end_of_queries() const {
   return std::nullopt;
 }
 
+std::optional<EndCause> ServerLoop::limit_reached() const {
+  if (issuer_.has_too_many_open()) return EndCause::kTooManyOpen;
+  return issuer_.limit_reached(now_ns_);
+}
+
 /// Sleeps in slices, each of which looks at what else could end the test.
 void ServerLoop::wait_until_due() {
   end_ = end_of_queries();
@@ -92,7 +99,7 @@ void ServerLoop::wait_until_due() {
   const std::int64_t due_ns = window_ns_ + *due_ns_;
   for (now_ns_ = clock_.now_ns();; now_ns_ = clock_.now_ns()) {
     end_ = issuer_.trouble();
-    if (!end_ && has_limits_) end_ = issuer_.limit_reached(now_ns_);
+    if (!end_ && has_limits_) end_ = limit_reached();
     if (end_ || now_ns_ >= due_ns) return;
     clock_.sleep_until_ns(std::min(due_ns, now_ns_ + kLookEveryNs));
     if (clock_.is_simulated()) issuer_.look_for_overdue(clock_.now_ns());
@@ -101,8 +108,7 @@ void ServerLoop::wait_until_due() {
 
 /// Whether the next query can go along with one that is due at now_ns_.
 bool ServerLoop::is_due_as_well() const {
-  return due_ns_ && window_ns_ + *due_ns_ <= now_ns_ && !end_of_queries() &&
-         !issuer_.limit_reached(now_ns_);
+  return due_ns_ && window_ns_ + *due_ns_ <= now_ns_ && !end_of_queries() && !limit_reached();
 }
 
 /// Waits for the next query and commits it, and with coalescing all that are due by then.

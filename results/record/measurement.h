@@ -18,6 +18,9 @@ struct RawTimes {
   std::vector<std::int64_t> sample_index;
   std::vector<std::int64_t> sample_query;
   std::vector<std::int64_t> sample_completed_ns;  ///< -1: never completed
+  // Likewise, if the SUT told of tokens; otherwise empty, and never in samples.h5.
+  std::vector<std::int64_t> sample_first_token_ns;  ///< -1: not told
+  std::vector<std::int64_t> sample_tokens;
 };
 
 /// A distribution in integer ns; percentiles are sorted[size_t(n*p)].
@@ -55,6 +58,20 @@ struct PeakProbe {
   std::string reason;           ///< the first rule that was broken; "" if it passed
 };
 
+/// What a SUT that answers token by token is judged by. Not in the record: no run of ours has
+/// tokens.
+struct TokenMetrics {
+  std::int64_t tokens = 0;              ///< of all answers
+  std::uint64_t untimely = 0;           ///< answers before which no first token was told of
+  std::uint64_t few = 0;                ///< answers with too few tokens for a time per token
+  std::optional<Distribution> ttft_ns;  ///< per sample: first token - scheduled
+  std::optional<Distribution> tpot_ns;  ///< per sample: (completed - first token) / (tokens - 1)
+  std::int64_t judged_ttft_ns = 0;      ///< at the percentile that the limits are on
+  std::int64_t judged_tpot_ns = 0;
+  EarlyStopping ttft_early_stopping;
+  EarlyStopping tpot_early_stopping;
+};
+
 struct Metrics {
   Headline headline;
   std::uint64_t queries = 0;     ///< completed
@@ -70,6 +87,7 @@ struct Metrics {
   /// elsewhere.
   std::int64_t judged_latency_ns = 0;
   std::vector<PeakProbe> peak_search;  ///< empty if the rate was not searched for
+  std::optional<TokenMetrics> tokens;
 };
 
 /// False when what the headline is a figure of never completed.

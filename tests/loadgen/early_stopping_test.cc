@@ -54,7 +54,8 @@ std::vector<std::int64_t> one_to(std::int64_t count) {
 
 TEST(EarlyStopping, SingleStreamHasTwoEstimates) {
   const Settings settings;
-  const auto result = assess_early_stopping(settings, 0.9, one_to(10'000));
+  const auto result =
+      assess_early_stopping(settings, 0.9, one_to(10'000), settings.target_latency_ns);
   EXPECT_TRUE(result.applied);
   EXPECT_TRUE(result.met);
   EXPECT_EQ(result.queries, 10'000U);
@@ -63,7 +64,7 @@ TEST(EarlyStopping, SingleStreamHasTwoEstimates) {
   EXPECT_EQ(result.estimate_ns, 10'000 - 930 + 1);
   ASSERT_TRUE(result.estimate_p99_ns.has_value());
   EXPECT_GT(*result.estimate_p99_ns, 9'900);
-  const auto few = assess_early_stopping(settings, 0.9, one_to(100));
+  const auto few = assess_early_stopping(settings, 0.9, one_to(100), settings.target_latency_ns);
   EXPECT_TRUE(few.met);
   EXPECT_FALSE(few.estimate_p99_ns.has_value());
 }
@@ -71,32 +72,36 @@ TEST(EarlyStopping, SingleStreamHasTwoEstimates) {
 TEST(EarlyStopping, TooFewQueriesAreNotMet) {
   Settings settings;
   settings.scenario = Scenario::kMultiStream;
-  const auto result = assess_early_stopping(settings, 0.99, one_to(661));
+  const auto result =
+      assess_early_stopping(settings, 0.99, one_to(661), settings.target_latency_ns);
   EXPECT_FALSE(result.met);
   EXPECT_EQ(result.queries_needed, 662U);
   EXPECT_FALSE(result.estimate_ns.has_value());
-  EXPECT_TRUE(assess_early_stopping(settings, 0.99, one_to(662)).met);
-  EXPECT_FALSE(assess_early_stopping(settings, 0.99, {}).met);
+  EXPECT_TRUE(assess_early_stopping(settings, 0.99, one_to(662), settings.target_latency_ns).met);
+  EXPECT_FALSE(assess_early_stopping(settings, 0.99, {}, settings.target_latency_ns).met);
 }
 
 TEST(EarlyStopping, ServerCountsWhatIsOverTheBound) {
   Settings settings;
   settings.scenario = Scenario::kServer;
   settings.target_latency_ns = 660;
-  const auto result = assess_early_stopping(settings, 0.99, one_to(662));
+  const auto result =
+      assess_early_stopping(settings, 0.99, one_to(662), settings.target_latency_ns);
   EXPECT_EQ(result.discarded, 2U);
   EXPECT_EQ(result.queries_needed, 838U);
   EXPECT_FALSE(result.met);
   settings.target_latency_ns = 661;
-  EXPECT_TRUE(assess_early_stopping(settings, 0.99, one_to(662)).met);
+  EXPECT_TRUE(assess_early_stopping(settings, 0.99, one_to(662), settings.target_latency_ns).met);
   settings.target_latency_ns = 0;
-  EXPECT_EQ(assess_early_stopping(settings, 0.99, one_to(662)).discarded, 0U);
+  EXPECT_EQ(
+      assess_early_stopping(settings, 0.99, one_to(662), settings.target_latency_ns).discarded, 0U);
 }
 
 TEST(EarlyStopping, OfflineIsAlwaysMet) {
   Settings settings;
   settings.scenario = Scenario::kOffline;
-  EXPECT_TRUE(assess_early_stopping(settings, std::nullopt, one_to(1)).met);
+  EXPECT_TRUE(
+      assess_early_stopping(settings, std::nullopt, one_to(1), settings.target_latency_ns).met);
 }
 
 }  // namespace

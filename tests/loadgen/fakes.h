@@ -107,9 +107,14 @@ class SimulatedSut : public SystemUnderTest {
     service_ns_ = std::move(service_ns);
   }
   CompletionSink& sink() { return *sink_; }
-  void complete(SampleId id) {
-    const QuerySampleResponse response{id, {}};
+  void complete(SampleId id, std::int64_t tokens = 0) {
+    QuerySampleResponse response{id, {}};
+    response.tokens = tokens;
     sink_->complete({&response, 1});
+  }
+  void first_token(SampleId id) {
+    const QuerySampleResponse response{id, {}};
+    sink_->first_token({&response, 1});
   }
 
   std::uint64_t in_flight = 1;

@@ -23,7 +23,7 @@ class Peak : public testing::Test {
     ManualClock clock;
     SimulatedSut sut{clock};
     settings.target_qps = qps;
-    auto result = find_peak_qps(sut, library, settings, clock, hooks, 0.1);
+    auto result = find_peak_qps(sut, library, settings, clock, hooks);
     if (!result.ok()) {
       ADD_FAILURE() << result.error().message;
       return {};
@@ -51,16 +51,30 @@ TEST_F(Peak, ASutThatIsTooSlowHasNone) {
   EXPECT_EQ(search.probes.size(), 1U) << "queries that do not meet are no faster when rarer";
 }
 
+TEST_F(Peak, TheStepWidensTheBounds) {
+  ManualClock clock;
+  SimulatedSut sut{clock};
+  settings.target_qps = 10.0;
+  settings.min_query_count = 2'000;
+  const auto search =
+      find_peak_qps(sut, library, settings, clock, hooks, {.qps = 100.0, .step = 9.0});
+  ASSERT_TRUE(search.ok());
+  ASSERT_GE(search->probes.size(), 4U);
+  EXPECT_EQ(search->probes[1].target_qps, 100.0);
+  EXPECT_EQ(search->probes[2].target_qps, 1000.0);
+  EXPECT_FALSE(find_peak_qps(sut, library, settings, clock, hooks, {.step = 0.0}).ok());
+}
+
 TEST_F(Peak, WhatItNeedsIsSaid) {
   ManualClock clock;
   SimulatedSut sut{clock};
   settings.target_qps = 1.0;
   settings.target_latency_ns = 0;
-  auto result = find_peak_qps(sut, library, settings, clock, hooks, 0.1);
+  auto result = find_peak_qps(sut, library, settings, clock, hooks);
   ASSERT_FALSE(result.ok());
   EXPECT_THAT(result.error().message, HasSubstr("target_latency"));
   settings.scenario = Scenario::kOffline;
-  result = find_peak_qps(sut, library, settings, clock, hooks, 0.1);
+  result = find_peak_qps(sut, library, settings, clock, hooks);
   ASSERT_FALSE(result.ok());
   EXPECT_THAT(result.error().message, HasSubstr("server"));
 }

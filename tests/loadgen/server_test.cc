@@ -262,5 +262,16 @@ TEST_F(Server, SettingsThatServerNeeds) {
   EXPECT_THAT(result.error().message, HasSubstr("means nothing in single-stream"));
 }
 
+TEST_F(Server, TooManyOpenQueriesEndTheTest) {
+  settings.max_open_queries = 3;
+  settings.target_latency_ns = 0;
+  sut.set_service([](std::uint64_t) { return 100 * kMs; });
+  const Measurement m = measure();
+  ASSERT_EQ(m.verdict.reasons.size(), 1U);
+  EXPECT_EQ(m.verdict.reasons[0].rule, "open_queries");
+  EXPECT_EQ(m.verdict.reasons[0].value, "more than 3 queries waited at once");
+  EXPECT_EQ(m.metrics.queries, 4U) << "what is open is waited for";
+}
+
 }  // namespace
 }  // namespace lode::loadgen

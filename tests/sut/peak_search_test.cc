@@ -25,7 +25,7 @@ TEST(PeakSearch, OneWorkerOfAMillisecondHolds777WithinTenMilliseconds) {
     const auto sut = make_sut(request, library, clock);
     ASSERT_TRUE(sut.ok());
     settings.target_qps = start;
-    const auto search = loadgen::find_peak_qps(**sut, library, settings, clock, {}, 0.1);
+    const auto search = loadgen::find_peak_qps(**sut, library, settings, clock, {});
     ASSERT_TRUE(search.ok()) << search.error().message;
     EXPECT_NEAR(search->qps, 777.0, 777.0 * 0.03) << "from " << start;
     EXPECT_TRUE(search->measurement.verdict.valid);
