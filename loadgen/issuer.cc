@@ -59,12 +59,12 @@ std::optional<EndCause> Issuer::limit_reached(std::int64_t now_ns) const {
   return std::nullopt;
 }
 
-std::optional<EndCause> Issuer::end_before_query(std::int64_t now_ns) const {
+std::optional<EndCause> Issuer::end_before_query(std::int64_t now_ns, bool is_mid_round) const {
   if (const auto cause = trouble()) return cause;
   const std::uint64_t issued = recorder_.issued_queries();
   const std::int64_t elapsed_ns = now_ns - window_start_ns();
-  if (settings_.mode == Mode::kPerformance && issued >= settings_.min_query_count &&
-      elapsed_ns >= settings_.min_duration_ns) {
+  if (settings_.mode == Mode::kPerformance && !is_mid_round &&
+      issued >= settings_.min_query_count && elapsed_ns >= settings_.min_duration_ns) {
     // The verdict counts from the first query to the last answer, which is a little less when the
     // last query has been answered, and more when it has not.
     const std::int64_t answered_ns = recorder_.query_completed_ns(issued - 1, issued);

@@ -80,8 +80,9 @@ class Issuer {
   }
 
   /// Whether the stop rule, a limit or trouble ends a closed loop at `now_ns`, before its next
-  /// query.
-  [[nodiscard]] std::optional<EndCause> end_before_query(std::int64_t now_ns) const;
+  /// query. `is_mid_round`: the stop rule waits for the end of the round.
+  [[nodiscard]] std::optional<EndCause> end_before_query(std::int64_t now_ns,
+                                                         bool is_mid_round) const;
 
   /// prepare() of the recorder, with the sampler of outputs.
   [[nodiscard]] bool prepare(std::span<const SampleIndex> indices, std::span<QuerySample> query,

@@ -40,10 +40,12 @@ struct Arrivals {
 
 /// Which samples of the loaded set performance mode asks for.
 enum class SampleOrder : std::uint8_t {
-  kRandom,        ///< drawn with replacement
-  kPermutations,  ///< the whole set, shuffled anew each time round (sample_concatenate_permutation)
-  kUnique,        ///< each once, then the test ends (performance_issue_unique)
-  kSame,          ///< always the same one (performance_issue_same); as many queries as kUnique
+  kRandom,  ///< drawn with replacement
+  /// The whole set, shuffled anew each time round, and whole rounds only
+  /// (sample_concatenate_permutation); multi-stream draws as with kRandom.
+  kPermutations,
+  kUnique,  ///< each once at most (performance_issue_unique); server and offline: each once
+  kSame,    ///< always the same one (performance_issue_same)
 };
 
 struct Settings {

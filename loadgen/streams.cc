@@ -8,6 +8,20 @@
 namespace lode::loadgen {
 namespace {
 
+/// The set (with the padding that lets its last query run on), shuffled for each time that
+/// `queries` go round it. The reference draws this order and the one below, whichever is asked for.
+std::vector<std::uint64_t> shuffled_rounds(std::uint64_t count, std::uint64_t padded,
+                                           std::uint64_t queries, StreamRng& rng) {
+  std::vector<std::uint64_t> rounds;
+  std::vector<std::uint64_t> round(padded);
+  std::iota(round.begin(), round.end(), std::uint64_t{0});
+  for (std::uint64_t done = 0; done < queries; done += padded) {
+    std::shuffle(round.begin(), round.end(), rng);
+    for (const std::uint64_t start : round) rounds.push_back(start % count);
+  }
+  return rounds;
+}
+
 /// 0, stride, 2 stride, ... below count, shuffled.
 std::vector<std::uint64_t> shuffled_starts(std::uint64_t count, std::uint64_t stride,
                                            StreamRng& rng) {
@@ -60,20 +74,13 @@ QueryStream::QueryStream(std::span<const SampleIndex> loaded, std::uint64_t samp
     starts_ = shuffled_starts(count, samples_per_query, rng_);
     return;
   }
-  // The reference draws every order, whichever is asked for: the starts of the set's queries, then
-  // the set (with the padding that lets its last query run on) for each time that min_query_count
-  // goes round it.
-  starts_ = shuffled_starts(count, samples_per_query, rng_);
-  if (order_ == SampleOrder::kSame) starts_.resize(count / samples_per_query);
-  const std::uint64_t padded = count + samples_per_query - 1;
-  std::vector<std::uint64_t> permutations;
-  std::vector<std::uint64_t> permutation(padded);
-  std::iota(permutation.begin(), permutation.end(), std::uint64_t{0});
-  for (std::uint64_t done = 0; done < settings.min_query_count; done += padded) {
-    std::shuffle(permutation.begin(), permutation.end(), rng_);
-    if (order_ != SampleOrder::kPermutations) continue;
-    for (const std::uint64_t start : permutation) permutations.push_back(start % count);
+  // The reference ignores the setting in multi-stream.
+  if (order_ == SampleOrder::kPermutations && settings.scenario == Scenario::kMultiStream) {
+    order_ = SampleOrder::kRandom;
   }
+  starts_ = shuffled_starts(count, samples_per_query, rng_);
+  auto permutations =
+      shuffled_rounds(count, count + samples_per_query - 1, settings.min_query_count, rng_);
   if (order_ == SampleOrder::kPermutations) starts_ = std::move(permutations);
 }
 
@@ -93,12 +100,24 @@ std::span<const SampleIndex> QueryStream::next() {
   if (!is_accuracy_ && order_ == SampleOrder::kPermutations) {
     return take(starts_[next_start_++ % starts_.size()], query_.size());
   }
+  if (!is_accuracy_ && order_ == SampleOrder::kSame) return take(same_index_, query_.size());
   if (next_start_ == starts_.size()) return {};
   const std::uint64_t start = starts_[next_start_++];
-  if (!is_accuracy_) {
-    return take(order_ == SampleOrder::kSame ? same_index_ : start, query_.size());
-  }
+  if (!is_accuracy_) return take(start, query_.size());
   return take(start, std::min<std::uint64_t>(query_.size(), loaded_.size() - start));
+}
+
+PermutationStream::PermutationStream(std::span<const SampleIndex> loaded, const Settings& settings)
+    : loaded_(loaded), round_(loaded.size()), rng_(make_stream_rng(settings.sample_index_seed)) {
+  // Drawn and left, as in the reference, which counts offline's queries: one.
+  (void)shuffled_starts(loaded.size(), 1, rng_);
+  (void)shuffled_rounds(loaded.size(), loaded.size(), 1, rng_);
+}
+
+std::span<const SampleIndex> PermutationStream::next() {
+  std::copy(loaded_.begin(), loaded_.end(), round_.begin());
+  std::shuffle(round_.begin(), round_.end(), rng_);
+  return round_;
 }
 
 OutputSampler::OutputSampler(const Settings& settings)

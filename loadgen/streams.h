@@ -28,7 +28,7 @@ namespace lode::loadgen {
 /// The sample stream of the closed loops and of server. Each query takes `samples_per_query`
 /// neighbours of the loaded set from a start (past the set's end it goes on at its begin):
 ///   performance  a start drawn as the settings' sample_order says, uniformly with replacement at
-///                first hand; kUnique and kSame end after every multiple of samples_per_query
+///                first hand; kUnique ends after every multiple of samples_per_query
 ///   accuracy     every multiple of samples_per_query once, in shuffled order; the set's last query
 ///                has what is left
 class QueryStream {
@@ -38,7 +38,7 @@ class QueryStream {
               const Settings& settings);
 
   /// The samples of the next query, valid until the next call; empty at the end, which accuracy
-  /// mode, kUnique and kSame have. Does not allocate.
+  /// mode and kUnique have. Does not allocate.
   [[nodiscard]] std::span<const SampleIndex> next();
 
  private:
@@ -53,6 +53,20 @@ class QueryStream {
   std::uniform_int_distribution<> start_;
   std::vector<std::uint64_t> starts_;  ///< an order drawn in advance
   std::size_t next_start_ = 0;
+};
+
+/// Offline's rounds in performance mode with kPermutations.
+class PermutationStream {
+ public:
+  /// `loaded` must outlive the stream.
+  PermutationStream(std::span<const SampleIndex> loaded, const Settings& settings);
+  /// The loaded set in its next order, valid until the next call.
+  [[nodiscard]] std::span<const SampleIndex> next();
+
+ private:
+  std::span<const SampleIndex> loaded_;
+  std::vector<SampleIndex> round_;
+  StreamRng rng_;
 };
 
 /// Which samples of performance mode have their output kept: the two accuracy streams. Sample i is

@@ -73,8 +73,7 @@ OfflineSize size_offline_query(const Settings& settings, double rate, std::uint6
   const double for_duration =
       std::clamp(std::ceil(margin * seconds * rate - 1e-6), 0.0, kSamplesMax);
   OfflineSize size;
-  if (settings.sample_order == SampleOrder::kUnique ||
-      settings.sample_order == SampleOrder::kSame) {
+  if (settings.sample_order == SampleOrder::kUnique) {
     size.samples = std::min(set_size, memory_limit);
     return size;
   }

@@ -35,7 +35,7 @@ struct OfflineSize {
 /// measured one) x min_duration at `rate` samples/s, min_query_count and offline_min_samples,
 /// rounded up to a multiple of `multiple` (kPermutations: of the loaded set, which has `set_size`);
 /// then at most max_query_count (0: no limit) and `memory_limit`, rounded down where possible.
-/// kUnique and kSame ask for as many samples as the loaded set has.
+/// kUnique asks for as many samples as the loaded set has.
 [[nodiscard]] OfflineSize size_offline_query(const Settings& settings, double rate,
                                              std::uint64_t multiple, std::uint64_t set_size,
                                              std::uint64_t memory_limit);

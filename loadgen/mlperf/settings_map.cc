@@ -17,10 +17,6 @@ constexpr double kNsPerSecond = 1e9;
 /// What offline's query is made larger by, as the reference has it.
 constexpr double kSlack = 1.1;
 
-bool is_once_round(const TestSettings& requested) {
-  return requested.performance_issue_unique || requested.performance_issue_same;
-}
-
 std::int64_t ms_to_ns(std::uint64_t ms) {
   return static_cast<std::int64_t>(std::min<std::uint64_t>(ms, INT64_MAX / kNsPerMs)) * kNsPerMs;
 }
@@ -31,7 +27,7 @@ std::int64_t to_limit_ns(std::uint64_t ns) {
 
 /// Samples of offline's one query.
 std::uint64_t offline_samples(const TestSettings& requested, std::uint64_t set_size) {
-  if (is_once_round(requested)) return set_size;
+  if (requested.performance_issue_unique) return set_size;
   const double seconds = static_cast<double>(requested.min_duration_ms) / 1e3;
   const double wanted = std::clamp(kSlack * seconds * requested.offline_expected_qps, 0.0, 1e15);
   std::uint64_t samples = std::max(requested.min_query_count, static_cast<std::uint64_t>(wanted));

@@ -201,6 +201,7 @@ void add_parameters(Lines& lines, const TestLog& test) {
   lines.add("performance_issue_same : {}", s.performance_issue_same ? 1 : 0);
   lines.add("performance_issue_same_index : {}", s.performance_issue_same_index);
   lines.add("performance_sample_count : {}", e.performance_sample_count);
+  lines.add("accuracy_sample_count : {}", e.accuracy_sample_count);
 }
 
 }  // namespace

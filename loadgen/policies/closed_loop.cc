@@ -13,6 +13,8 @@ EndCause run_closed_loop(Issuer& issuer, std::span<const SampleIndex> loaded,
   const WaitLimits limits{.timeout_ns = settings.query_timeout_ns};
   // Samples that may still be open when the next query is issued.
   const std::uint64_t open_max = (settings.concurrency - 1) * samples_per_query;
+  const bool has_rounds =
+      settings.sample_order == SampleOrder::kPermutations && samples_per_query == 1;
   std::uint64_t issued = issuer.recorder().issued_samples();
   issuer.open_window();
   std::optional<EndCause> end;
@@ -25,7 +27,7 @@ EndCause run_closed_loop(Issuer& issuer, std::span<const SampleIndex> loaded,
     const std::span<QuerySample> query(buffer.data(), indices.size());
     const bool has_room = issuer.prepare(indices, query);
     const std::int64_t now_ns = issuer.clock().now_ns();
-    end = issuer.end_before_query(now_ns);
+    end = issuer.end_before_query(now_ns, has_rounds && issued % loaded.size() != 0);
     if (!end && !has_room) end = EndCause::kRecorderMemory;
     if (end) break;
     issued += query.size();

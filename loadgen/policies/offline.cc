@@ -1,7 +1,9 @@
 // Offline: everything in one query, the loaded set over and over; judged by throughput.
 #include <algorithm>
+#include <optional>
 
 #include "loadgen/policies/policy.h"
+#include "loadgen/streams.h"
 
 namespace lode::loadgen {
 namespace {
@@ -35,10 +37,15 @@ EndCause Offline::run(Issuer& issuer, std::span<const SampleIndex> loaded,
     same.assign(loaded.size(), loaded[std::min(settings.same_index, loaded.size() - 1)]);
     loaded = same;
   }
+  std::optional<PermutationStream> permutations;
+  if (settings.mode == Mode::kPerformance && settings.sample_order == SampleOrder::kPermutations) {
+    permutations.emplace(loaded, settings);
+  }
   {
     // What the SUT is given is its own to copy during the call: the memory goes back after it.
     std::vector<QuerySample> query(samples);
     for (std::uint64_t done = 0; done < samples;) {
+      if (permutations) loaded = permutations->next();
       if (!prepare_part(issuer, loaded, query, done)) return EndCause::kRecorderMemory;
     }
     issuer.open_window();

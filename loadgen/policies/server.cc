@@ -26,7 +26,10 @@ class ServerLoop {
         schedule_(settings_),
         is_shared_(settings_.issue_threads > 1 && !clock_.is_simulated()),
         has_limits_(settings_.max_query_count != 0 || settings_.max_duration_ns != 0 ||
-                    settings_.max_open_queries != 0) {
+                    settings_.max_open_queries != 0),
+        may_stop_(settings_.mode == Mode::kPerformance &&
+                  settings_.sample_order != SampleOrder::kUnique),
+        round_(settings_.sample_order == SampleOrder::kPermutations ? loaded.size() : 1) {
     draw();
     issuer.open_window();
     window_ns_ = issuer.window_start_ns();
@@ -52,6 +55,8 @@ class ServerLoop {
   ArrivalSchedule schedule_;
   bool is_shared_;
   bool has_limits_;
+  bool may_stop_;           ///< before the samples are at their end
+  std::uint64_t round_;     ///< queries go in multiples of so many
   std::int64_t window_ns_;  ///< its begin
 
   // Of whoever has the turn. The next query is drawn when the one before it is with the SUT, so
@@ -78,8 +83,9 @@ std::optional<EndCause> ServerLoop::end_of_queries() const {
   if (next_.empty()) return EndCause::kCompleted;
   // The schedule alone decides, so that equal seeds issue equal queries: the first that is due at
   // min_duration or later is the last.
-  if (settings_.mode == Mode::kPerformance && last_due_ns_ >= settings_.min_duration_ns &&
-      issuer_.recorder().issued_queries() >= settings_.min_query_count) {
+  const std::uint64_t issued = issuer_.recorder().issued_queries();
+  if (may_stop_ && last_due_ns_ >= settings_.min_duration_ns &&
+      issued >= settings_.min_query_count && issued % round_ == 0) {
     return EndCause::kCompleted;
   }
   if (!due_ns_) return EndCause::kScheduleEnded;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <thread>
 
 #include "loadgen/load_generator.h"
@@ -123,6 +124,25 @@ TEST_F(Faults, FailureEndsTheTestWithItsMessage) {
     EXPECT_EQ(m.verdict.reasons[0].value, "conv1: out of memory");
     EXPECT_EQ(m.metrics.samples, 20U);
   }
+}
+
+TEST_F(Faults, AnExceptionEndsTheTestWithItsText) {
+  sut.on_query = [](std::uint64_t query) {
+    if (query == 20) throw std::runtime_error("out of memory");
+  };
+  const Measurement m = measure();
+  EXPECT_THAT(rules(m), ElementsAre("sut_failure"));
+  EXPECT_EQ(m.verdict.reasons[0].value, "issue() threw an exception: out of memory");
+  EXPECT_EQ(m.metrics.queries, 20U);
+}
+
+TEST_F(Faults, ACallThatTakesTooLongHasBlocked) {
+  sut.on_query = [&](std::uint64_t query) {
+    if (query == 20) clock.advance_ns(4 * kSecond);
+  };
+  const Measurement m = measure();
+  EXPECT_THAT(rules(m), ElementsAre("sut_blocked"));
+  EXPECT_EQ(m.verdict.reasons[0].value, "issue() did not return for 3 s");
 }
 
 TEST_F(Faults, FailureDuringTheWarmUpIsAnError) {

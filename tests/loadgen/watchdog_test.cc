@@ -19,7 +19,18 @@ using testing::HasSubstr;
 /// Answers inline, until told otherwise.
 class FaultySut final : public SystemUnderTest {
  public:
-  enum class Fault { kNone, kHang, kThrow, kThrowInStart, kTwice, kUnknown, kLose, kBlock, kError };
+  enum class Fault {
+    kNone,
+    kHang,
+    kThrow,
+    kThrowInStart,
+    kTwice,
+    kUnknown,
+    kLose,
+    kBlock,
+    kError,
+    kLate
+  };
 
   const std::string& name() const override { return name_; }
   Status start(const TestPlan&, CompletionSink& sink) override {
@@ -51,6 +62,8 @@ class FaultySut final : public SystemUnderTest {
   void flush() override {}
   void stop() override {
     if (stop_releases) released = true;
+    const QuerySampleResponse late{0, {}};
+    if (fault == Fault::kLate) sink_->complete({&late, 1});
     ++stops;
   }
 
@@ -106,10 +119,10 @@ class Watchdog : public testing::TestWithParam<Scenario> {
 TEST_P(Watchdog, EachFaultIsFoundAndTheNextTestIsNotTouched) {
   using Fault = FaultySut::Fault;
   const std::pair<Fault, std::string> kFaults[] = {
-      {Fault::kHang, "query_timeout"},   {Fault::kThrow, "sut_failure"},
-      {Fault::kTwice, "duplicates"},     {Fault::kUnknown, "unknown_ids"},
-      {Fault::kLose, "query_timeout"},   {Fault::kBlock, "sut_blocked"},
-      {Fault::kError, "error_responses"}};
+      {Fault::kHang, "query_timeout"},    {Fault::kThrow, "sut_failure"},
+      {Fault::kTwice, "duplicates"},      {Fault::kUnknown, "unknown_ids"},
+      {Fault::kLose, "query_timeout"},    {Fault::kBlock, "sut_blocked"},
+      {Fault::kError, "error_responses"}, {Fault::kLate, "late_answers"}};
   for (const auto& [fault, rule] : kFaults) {
     FaultySut sut;
     sut.fault = fault;

@@ -457,7 +457,7 @@ TEST_F(FaceTest, AuditConfigOverridesSettings) {
                                   "*.*.mode = 2\n*.*.performance_issue_same = 1\n"
                                   "*.*.performance_issue_same_index = 3\n");
   const TestResult result = RunTest(&sut, &library, settings, logs, audit);
-  EXPECT_EQ(sut.indices.size(), 50U);
+  EXPECT_EQ(sut.indices.size(), 100U);
   EXPECT_EQ(std::set(sut.indices.begin(), sut.indices.end()).size(), 1U);
   EXPECT_THAT(value("warning_generic_message").get<std::string>(),
               HasSubstr("Found Audit Config file"));
@@ -584,6 +584,14 @@ TEST(ConfigFile, TheFirstOfTheWildcardsCounts) {
   EXPECT_EQ(s.min_duration_ms, 3U);
   apply_config(*values, "other", "Offline", s);
   EXPECT_EQ(s.min_duration_ms, 1U);
+}
+
+TEST(ConfigFile, TheDocumentationHasEveryKey) {
+  const auto page =
+      lode::read_file(std::string(LODE_SOURCE_DIR) + "/docs/coming-from-mlperf-loadgen.md");
+  ASSERT_TRUE(page.ok());
+  EXPECT_THAT(*page, HasSubstr("\n" + config_keys_markdown())) << "put this there:\n"
+                                                               << config_keys_markdown();
 }
 
 TEST(ConfigFile, EveryKeyOfTheCurrentFileIsKnownAndOthersAreRefused) {
