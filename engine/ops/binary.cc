@@ -1,4 +1,6 @@
 // Add, Sub, Mul, Div and Sum, with broadcasting.
+#include <algorithm>
+
 #include "engine/ops/activation.h"
 #include "engine/ops/broadcast.h"
 #include "engine/ops/checks.h"
@@ -169,6 +171,15 @@ Status run_sum(const ReferenceContext& context) {
   return {};
 }
 
+/// Data of a lower rank would have its samples aligned with another axis.
+bool aligns_samples(const Node&, std::span<const ValueInfo> inputs) {
+  std::size_t rank = 0;
+  for (const ValueInfo& input : inputs) rank = std::max(rank, input.shape.rank());
+  return std::all_of(inputs.begin(), inputs.end(), [rank](const ValueInfo& input) {
+    return input.constant != nullptr || input.shape.rank() == rank;
+  });
+}
+
 OperatorDef binary_operator(std::string_view op_type, Status (*run)(const ReferenceContext&)) {
   return {.op_type = op_type,
           .opset_min = 1,
@@ -178,7 +189,7 @@ OperatorDef binary_operator(std::string_view op_type, Status (*run)(const Refere
           .reference = run,
           .lower = lower_binary,
           .layout = LayoutRule::kFollow,
-          .keeps_samples = each_sample};
+          .keeps_samples = aligns_samples};
 }
 
 }  // namespace
@@ -205,7 +216,7 @@ OperatorDef sum_operator() {
           .reference = run_sum,
           .lower = lower_binary,
           .layout = LayoutRule::kFollow,
-          .keeps_samples = each_sample};
+          .keeps_samples = aligns_samples};
 }
 
 }  // namespace lode::engine

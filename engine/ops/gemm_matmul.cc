@@ -230,10 +230,14 @@ Status run_matmul(const ReferenceContext& context) {
   return {};
 }
 
-/// Rows of A are samples, and every one meets the same B.
+/// Rows of A are samples, and every one meets the same B, and its own row of C or the same one.
 bool multiplies_rows(const Node& node, std::span<const ValueInfo> inputs) {
   const Result<bool> transposed = attribute_flag(node, "transA", false);
-  return transposed.ok() && !*transposed && inputs[1].constant != nullptr;
+  if (!transposed.ok() || *transposed || inputs[1].constant == nullptr) return false;
+  constexpr std::size_t kC = 2;
+  constexpr std::size_t kMatrixRank = 2;
+  if (inputs.size() <= kC || !inputs[kC].present || inputs[kC].constant != nullptr) return true;
+  return inputs[kC].shape.rank() == kMatrixRank;
 }
 
 /// B is the same for all samples, or each brings its own.

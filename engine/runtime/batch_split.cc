@@ -1,6 +1,7 @@
 #include "engine/runtime/batch_split.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "engine/kernels/kernel.h"
 
@@ -56,6 +57,7 @@ class Splitter {
   [[nodiscard]] std::vector<Shape> shapes_of(std::int64_t samples) const;
   [[nodiscard]] std::string check_part(const std::vector<Shape>& shapes,
                                        std::int64_t samples) const;
+  [[nodiscard]] bool has_equal_constants(const Node& node, const InferredGraph& part) const;
   [[nodiscard]] double traffic(std::int64_t samples, double weight_reads) const;
 
   const Graph& graph_;
@@ -109,19 +111,47 @@ std::vector<Shape> Splitter::shapes_of(std::int64_t samples) const {
   return shapes;
 }
 
-/// Every value of a part has the shape of the whole but for its samples: no constant brings a
-/// value for each sample, and no shape that was computed depends on their number elsewhere.
+/// What is constant for the node is so in a part, too, and the same: inference may have computed it
+/// from the number of samples. Views aside, whose output's shape tells what became of theirs.
+bool Splitter::has_equal_constants(const Node& node, const InferredGraph& part) const {
+  const auto definition = find_operator(node);
+  if (!definition.ok()) return false;
+  return std::all_of(node.inputs.begin(), node.inputs.end(), [&](ValueId id) {
+    if (id == kNoValue || graph_.constant(id) != nullptr) return true;
+    const Tensor* whole = info(id).constant;
+    const Tensor* own = part.values[static_cast<std::size_t>(id)].constant;
+    if (whole == nullptr || own == nullptr) return whole == own;
+    if ((*definition)->is_view) return true;
+    return whole->dtype() == own->dtype() && whole->shape() == own->shape() &&
+           std::memcmp(whole->view().data, own->view().data, whole->byte_size()) == 0;
+  });
+}
+
+/// Every value of a part, each output of the graph above all, has the shape of the whole but for
+/// its samples: no constant brings a value for each sample, and none that was computed depends on
+/// their number.
 std::string Splitter::check_part(const std::vector<Shape>& shapes, std::int64_t samples) const {
   const auto part = infer_shapes(graph_, shapes);
   if (!part.ok()) return part.error().message;
+  const auto is_cut = [&](ValueId id) {
+    const ValueInfo& own = part->values[static_cast<std::size_t>(id)];
+    return is_data(id) && own.constant == nullptr && is_part_of(info(id), own, batch_, samples);
+  };
   for (const NodeId id : graph_.topological_order()) {
-    for (const ValueId output : graph_.node(id).outputs) {
+    const Node& node = graph_.node(id);
+    for (const ValueId output : node.outputs) {
       if (!is_data(output)) continue;
-      const ValueInfo& inferred = part->values[static_cast<std::size_t>(output)];
-      if (inferred.constant == nullptr && is_part_of(info(output), inferred, batch_, samples)) {
-        continue;
+      if (!is_cut(output)) {
+        return fmt::format("{}: its output is not sample after sample", describe(node));
       }
-      return fmt::format("{}: its output is no sample after sample", describe(graph_.node(id)));
+      if (!has_equal_constants(node, *part)) {
+        return fmt::format("{}: an input follows from the number of samples", describe(node));
+      }
+    }
+  }
+  for (const ValueId output : graph_.outputs()) {
+    if (!is_cut(output)) {
+      return fmt::format("output '{}' is not sample after sample", graph_.value(output).name);
     }
   }
   return "";
@@ -156,6 +186,7 @@ BatchSplit Splitter::choose(std::int64_t workers) {
   why_not = why_mixed();
   if (!why_not.empty()) return refuse(std::move(why_not));
   std::int64_t parts = 1;
+  bool is_uneven = true;
   double least = traffic(batch_, 1.0) * (workers > 1 ? kTogether : 1.0);
   for (std::int64_t samples = batch_ / workers; samples >= 1; --samples) {
     if (batch_ % samples != 0 || samples == batch_) continue;
@@ -163,11 +194,16 @@ BatchSplit Splitter::choose(std::int64_t workers) {
     const double share =
         static_cast<double>(ceil_divide(tried, workers) * workers) / static_cast<double>(tried);
     const double bytes = traffic(samples, static_cast<double>(tried)) * share;
+    is_uneven = is_uneven && share > kWorstShare;
     if (share > kWorstShare || bytes >= least) continue;
     least = bytes;
     parts = tried;
   }
-  if (parts == 1) return refuse("weights would be read too often, or workers be idle");
+  if (parts == 1) {
+    return refuse(batch_ < workers ? "there are fewer samples than workers"
+                  : is_uneven      ? "samples do not come out even: a worker would be idle for long"
+                                   : "weights, read for each part, would cost more");
+  }
   BatchSplit split{.parts = parts, .part_shapes = shapes_of(batch_ / parts)};
   why_not = check_part(split.part_shapes, batch_ / parts);
   return why_not.empty() ? split : refuse(std::move(why_not));

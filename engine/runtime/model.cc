@@ -283,9 +283,15 @@ Result<std::vector<Shape>> Model::input_shapes(std::int64_t batch, std::int64_t 
     }
   }
   std::vector<Shape> shapes;
+  bool takes_batch = batch == 1;
   for (const PortInfo& port : impl_->inputs) {
     LODE_TRY(const Shape shape, bound_shape(port, batch, image_size));
+    takes_batch = takes_batch || (shape.rank() > 0 && shape[0] == batch);
     shapes.push_back(shape);
+  }
+  if (!takes_batch) {
+    return usage_error("a batch of {}: no input has a leading extent that is open or {}", batch,
+                       batch);
   }
   return shapes;
 }

@@ -132,6 +132,7 @@ void Plan::bind(Binding& binding, std::byte* arena) const {
 void Plan::set_ports(Binding& binding, std::span<const TensorView> inputs,
                      std::span<const MutableTensorView> outputs, std::int64_t part) const {
   const auto offset = [&](const TensorView& port) {
+    LODE_ASSERT(port.byte_size() % static_cast<std::size_t>(parts_.batch_parts) == 0);
     return port.byte_size() / static_cast<std::size_t>(parts_.batch_parts) *
            static_cast<std::size_t>(part);
   };
@@ -211,7 +212,8 @@ Status Plan::run(ThreadPool& pool, std::span<const TensorView> inputs,
   return {};
 }
 
-/// Constants that were packed do not count beside what they were packed into.
+/// Constants that were packed do not count beside what they were packed into. Each part of a batch
+/// reads all of it.
 std::size_t Plan::touched_bytes(const PlanStep& step) const {
   std::size_t bytes = step.step.weight_bytes;
   const bool is_packed = step.step.weights != nullptr;
@@ -219,12 +221,10 @@ std::size_t Plan::touched_bytes(const PlanStep& step) const {
     for (const Argument& argument : *arguments) {
       if (argument.buffer == kNoBuffer) continue;
       const Buffer& buffer = parts_.buffers[static_cast<std::size_t>(argument.buffer)];
-      const bool is_constant = buffer.home == Buffer::Home::kConstant;
-      if (is_packed && is_constant) continue;
-      bytes += argument.bytes * static_cast<std::size_t>(is_constant ? 1 : parts_.batch_parts);
+      if (!is_packed || buffer.home != Buffer::Home::kConstant) bytes += argument.bytes;
     }
   }
-  return bytes;
+  return bytes * static_cast<std::size_t>(parts_.batch_parts);
 }
 
 PlanInfo Plan::info(const Graph& graph) const {

@@ -593,7 +593,7 @@ Result<PlanParts> make_plan(const Graph& graph, std::span<const Shape> input_sha
   }
   LODE_TRY(PlanParts parts, Planner(graph, weights, options).make(input_shapes));
   PassReport& report = parts.decisions[static_cast<std::size_t>(MachinePass::kSplitBatch)];
-  if (!split.why_not.empty()) report.refused.push_back({graph.name, std::move(split.why_not)});
+  if (!split.why_not.empty()) report.refused.push_back({"the batch", std::move(split.why_not)});
   return parts;
 }
 

@@ -42,7 +42,7 @@ TEST(BatchSplit, OneSampleIsNoBatch) {
 TEST(BatchSplit, NoWorkerIsIdleForLong) {
   const BatchSplit split = choose(make_large_images(), {{3, 8, 56, 56}}, 2);
   EXPECT_EQ(split.parts, 1);
-  EXPECT_THAT(split.why_not, HasSubstr("idle"));
+  EXPECT_THAT(split.why_not, HasSubstr("come out even"));
   EXPECT_EQ(choose(make_large_images(), {{7, 8, 56, 56}}, 2).parts, 7);
 }
 
@@ -81,6 +81,56 @@ TEST(BatchSplit, RefusesWhatMixesSamples) {
   expect_mixed(choose_behind("Pad", {}, {int_list({-1, 0, 0, 0, 1, 0, 0, 0})}));
   // A constant that has something else for each sample.
   expect_mixed(choose_behind("Add", {}, {random_tensor({4, 1, 1, 1}, 9)}));
+}
+
+TEST(BatchSplit, RefusesDataThatBroadcastingAlignsElsewhere) {
+  // [2,2,N] less its means [2,N]: the batch meets the channels.
+  GraphBuilder b;
+  const ValueId x = b.input("x", {-1, 2, 200'000});
+  const ValueId mean =
+      b.node("mean", "ReduceMean", {x}, {{"axes", Ints{1}}, {"keepdims", std::int64_t{0}}});
+  b.output(b.node("last", "Sub", {x, mean}));
+  const BatchSplit split = choose(b.graph, {{2, 2, 200'000}}, 2);
+  EXPECT_EQ(split.parts, 1);
+  EXPECT_THAT(split.why_not, HasSubstr("node 'last'"));
+}
+
+TEST(BatchSplit, RefusesAGemmWhoseRowOfDataServesAllSamples) {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {-1, 100'000});
+  const ValueId w = b.constant("w", random_tensor({100'000, 4}, 5));
+  const ValueId flat =
+      b.node("flat", "ReduceMean", {x}, {{"axes", Ints{1}}, {"keepdims", std::int64_t{0}}});
+  b.output(b.node("last", "Gemm", {x, w, flat}));
+  EXPECT_THAT(choose(b.graph, {{4, 100'000}}, 2).why_not, HasSubstr("node 'last'"));
+}
+
+/// The large images, divided by how many they are.
+TEST(BatchSplit, RefusesAConstantThatIsTheNumberOfSamples) {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {-1, 64, 56, 56});
+  const ValueId batch =
+      b.node("batch", "Gather", {b.node("shape", "Shape", {x}), b.constant("zero", int_list({0}))});
+  const ValueId count = b.node("count", "Cast", {batch}, {{"to", std::int64_t{1}}});
+  b.output(b.node("last", "Div", {b.node("relu", "Relu", {x}), count}));
+  const BatchSplit split = choose(b.graph, {{4, 64, 56, 56}}, 2);
+  EXPECT_EQ(split.parts, 1);
+  EXPECT_THAT(split.why_not, HasSubstr("number of samples"));
+}
+
+TEST(BatchSplit, RefusesAnOutputThatIsNoData) {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {-1, 8, 56, 56});
+  b.output(add_conv(b, "b", add_conv(b, "a", x, 8, 64, 3), 64, 8, 1));
+  b.output(b.node("shape", "Shape", {x}));
+  const BatchSplit split = choose(b.graph, {{4, 8, 56, 56}}, 2);
+  EXPECT_EQ(split.parts, 1);
+  EXPECT_THAT(split.why_not, HasSubstr("output 'shape'"));
+
+  auto session = make_session(make_model(b.graph), {.threads = 2, .cpus = {}});
+  const auto outputs = run_session(*session, {random_tensor({4, 8, 56, 56}, 6)});
+  ASSERT_EQ(outputs.size(), 2U);
+  EXPECT_EQ(outputs[1].as<std::int64_t>()[0], 4);
 }
 
 TEST(BatchSplit, TakesWhatKeepsSamplesApart) {
