@@ -196,7 +196,16 @@ const std::vector<NamedConv>& dwconv_cases() {
   return kCases;
 }
 
-void bench_conv(benchmark::State& state, const ConvKernel& kernel, const ConvShape& shape) {
+/// The shape as a session of one thread has it.
+template <typename AnyKernel, typename Shape>
+Shape for_one_worker(const AnyKernel& kernel, Shape shape) {
+  shape.workers = 1;
+  if (kernel.prepare != nullptr) kernel.prepare(shape);
+  return shape;
+}
+
+void bench_conv(benchmark::State& state, const ConvKernel& kernel, const ConvShape& layer) {
+  const ConvShape shape = for_one_worker(kernel, layer);
   const auto inputs = shape.batch * shape.in_h * shape.in_w * shape.in_c;
   const auto outputs = shape.batch * shape.out_pixels() * shape.out_c;
   const AlignedFloats x = ordinary_floats(inputs);
@@ -220,7 +229,8 @@ void bench_conv(benchmark::State& state, const ConvKernel& kernel, const ConvSha
 
 // ---- gemm
 
-void bench_gemm(benchmark::State& state, const GemmKernel& kernel, const GemmShape& shape) {
+void bench_gemm(benchmark::State& state, const GemmKernel& kernel, const GemmShape& product) {
+  const GemmShape shape = for_one_worker(kernel, product);
   const AlignedFloats x = ordinary_floats(shape.m * shape.k);
   const AlignedFloats w = ordinary_floats(shape.k * shape.n);
   AlignedFloats packed(kernel.packed_floats(shape));

@@ -14,8 +14,10 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
                    "round what each operator makes to half, as half activations would be");
   command.add_option("--isa", flags.isa,
                      "cap on the instruction set: generic, avx2, avx512, avx512-vnni");
-  command.add_option("--disable-pass", flags.disabled_passes,
-                     "leave out a graph pass, by name; may be repeated");
+  command
+      .add_option("--disable-pass", flags.disabled_passes,
+                  "leave out a graph pass, by name; may be repeated")
+      ->allow_extra_args(false);
   command.add_option("--stop-after-pass", flags.stop_after_pass,
                      "run no graph pass behind this one");
 }

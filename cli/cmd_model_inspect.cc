@@ -74,7 +74,11 @@ Result<ordered_json> collect(const InspectFlags& flags, const engine::Model& mod
                        {"precision", model.precision()},
                        {"isa", model.isa()},
                        {"nodes", graph.node_count()},
-                       {"weight_bytes", model.weight_bytes()}};
+                       {"weight_bytes", model.weight_bytes()},
+                       {"inputs", ordered_json::array()},
+                       {"outputs", ordered_json::array()},
+                       {"operators", ordered_json::object()},
+                       {"passes", ordered_json::array()}};
   for (const auto& port : model.inputs()) json["inputs"].push_back(port_json(port));
   for (const auto& port : model.outputs()) json["outputs"].push_back(port_json(port));
   std::map<std::string, int> counts;
@@ -176,7 +180,8 @@ Result<int> inspect(const InspectFlags& flags) {
     LODE_CHECK_OK(print(engine::dump(model->graph())));
     return kExitValid;
   }
-  LODE_TRY(const auto session, engine::Session::create(model, {}));
+  LODE_TRY(const auto session,
+           engine::Session::create(model, {.threads = flags.model.threads, .cpus = {}}));
   LODE_TRY(const ordered_json json, collect(flags, *model, *session));
   LODE_CHECK_OK(print(flags.format == "json" ? json.dump(2) + "\n" : as_text(json)));
   return kExitValid;
@@ -191,6 +196,7 @@ void add_model_inspect(CLI::App& model, Invocation& invocation) {
   add_extent_flags(*command, flags->model);
   command->add_flag("--explain", flags->explain, "say why a pass or a decision left a node alone");
   command->add_flag("--dump", flags->dump, "print the graph after the passes, a line a node");
+  add_thread_flag(*command, flags->model);
   command->add_option("--format", flags->format, "text or json")
       ->check(CLI::IsMember({"text", "json"}));
   command->callback(

@@ -89,9 +89,12 @@ void add_model_run(CLI::App& model, Invocation& invocation) {
   command
       ->add_option("-i,--input", flags->inputs,
                    "x.npy, or NAME=x.npy; once an input, in the model's order")
-      ->required();
-  command->add_option("-o,--output", flags->outputs,
-                      "y.npy, or NAME=y.npy; outputs without a file are not written");
+      ->required()
+      ->allow_extra_args(false);
+  command
+      ->add_option("-o,--output", flags->outputs,
+                   "y.npy, or NAME=y.npy; outputs without a file are not written")
+      ->allow_extra_args(false);
   command->callback([flags, &invocation] { invocation.action = [flags] { return run(*flags); }; });
 }
 

@@ -11,11 +11,28 @@ namespace {
 
 constexpr std::int64_t kImageSize = 224;  ///< where the model leaves height and width open
 
-/// Stays on --cpus, by default on processors 0 to threads-1, as the peers' script does.
+/// The first `count` processors that this process may use; fewer if there are not as many.
+std::vector<int> first_processors(int count) {
+  std::vector<int> cpus;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE && static_cast<int>(cpus.size()) < count; ++cpu) {
+    if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+/// Stays on --cpus, by default on as many of the processors that it may use as it has threads.
 Result<std::vector<int>> pin(const TimingFlags& flags) {
   std::vector<int> cpus;
   if (flags.cpus.empty()) {
-    for (int cpu = 0; cpu < flags.model.threads; ++cpu) cpus.push_back(cpu);
+    cpus = first_processors(flags.model.threads);
+    if (static_cast<int>(cpus.size()) < flags.model.threads) {
+      return usage_error(
+          "--threads {}: this process may use {} processors; use fewer threads, or say with --cpus "
+          "which of them to share",
+          flags.model.threads, cpus.size());
+    }
   } else {
     LODE_TRY(const auto listed, parse_integers("--cpus", flags.cpus));
     for (const std::int64_t cpu : listed) {
@@ -62,11 +79,17 @@ void add_timing_flags(CLI::App& command, TimingFlags& flags) {
   add_extent_flags(command, flags.model);
   add_thread_flag(command, flags.model);
   command.add_option("--seconds", flags.seconds, "how long to measure (default: 3)")
-      ->check(CLI::Range(0.0, 86'400.0));
+      ->check([](const std::string& text) {
+        // Not CLI::Range, which lets NaN pass.
+        double seconds = 0.0;
+        const bool fits =
+            CLI::detail::lexical_cast(text, seconds) && seconds >= 0.0 && seconds <= 86'400.0;
+        return fits ? std::string() : "'" + text + "' is no number of seconds from 0 to 86400";
+      });
   command.add_option("--warmup", flags.warmup, "calls before that (default: 5)")
       ->check(CLI::Range(0, 1'000'000));
   command.add_option("--cpus", flags.cpus,
-                     "processors to stay on, such as 0,1 (default: 0 to threads-1)");
+                     "processors to stay on, such as 0,1 (default: the first of those it may use)");
 }
 
 Result<TimedModel> make_timed_model(const TimingFlags& flags) {

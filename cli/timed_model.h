@@ -33,7 +33,7 @@ struct TimedModel {
   std::int64_t load_ns = 0;  ///< of model, session and plan
 };
 
-/// Stays on --cpus, by default on processors 0 to threads-1, loads, prepares, and runs --warmup
+/// Stays on --cpus, by default on the first that it may use, loads, prepares, and runs --warmup
 /// times. A model whose inputs are not all f32 is a usage error.
 [[nodiscard]] Result<TimedModel> make_timed_model(const TimingFlags& flags);
 
