@@ -14,7 +14,7 @@ export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
 CTEST_FLAGS := --output-on-failure --no-tests=error
 
-.PHONY: bench-loadgen outputs soak help setup build demo test unit asan tsan bench fuzz fmt tidy clean
+.PHONY: bench-loadgen outputs soak table-one help setup build demo test unit asan tsan bench fuzz fmt tidy clean
 
 help:            ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -41,17 +41,21 @@ asan: setup      ## the unit tests under the address and undefined-behaviour san
 
 tsan: setup      ## the threaded tests under the thread sanitizer
 	@cmake --preset tsan >/dev/null
-	@ninja -C build/tsan -j $(JOBS) --quiet base_test loadgen_test sut_test runtime_test
-	@ctest --test-dir build/tsan -R '^(base|loadgen|sut|runtime)_test$$' $(CTEST_FLAGS)
+	@ninja -C build/tsan -j $(JOBS) --quiet base_test loadgen_test mlperf_test sut_test runtime_test
+	@ctest --test-dir build/tsan -R '^(base|loadgen|mlperf|sut|runtime)_test$$' $(CTEST_FLAGS)
 
 bench-loadgen: build ## what the load generator costs and how precisely it paces
 	@build/release/bin/loadgen_bench
 
+table-one: build ## the paper's Table I to the letter on the embedded model: 12 minutes
+	@bench/table_one.sh $(LODE) build/table-one
+
 soak: build      ## 100 million queries in 10 minutes: memory stays flat
 	@build/release/bin/loadgen_bench soak 600
 
-bench: build     ## kernels, then whole models beside the peers of PEERS_PYTHON; BENCH_FLAGS are for these
+bench: build     ## load generator, kernels, then whole models beside the peers of PEERS_PYTHON; BENCH_FLAGS are for these
 	@mkdir -p build/bench
+	@build/release/bin/loadgen_bench
 	@build/release/bin/kernels_bench --benchmark_min_time=0.05 --benchmark_out=build/bench/kernels.json
 	@build/release/bin/runtime_bench --benchmark_min_time=0.2 --benchmark_out=build/bench/runtime.json
 	@bench/compare_models.py --lode $(LODE) $(if $(PEERS_PYTHON),--python $(PEERS_PYTHON)) \

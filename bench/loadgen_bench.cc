@@ -121,11 +121,17 @@ void print_pacing() {
     settings.target_qps = qps;
     settings.min_duration_ns = 2'000'000'000;
     settings.min_query_count = 1;
-    const Measurement m = run(settings);
-    const lode::record::Distribution& lag = *m.metrics.issue_lag_ns;
-    const auto us = [](std::int64_t ns) { return static_cast<double>(ns) / 1e3; };
+    std::vector<lode::record::Distribution> lags;
+    for (int i = 0; i < kRepeats; ++i) lags.push_back(*run(settings).metrics.issue_lag_ns);
+    const auto median_us = [&](std::int64_t lode::record::Distribution::*figure) {
+      std::vector<double> values;
+      for (const auto& lag : lags) values.push_back(static_cast<double>(lag.*figure) / 1e3);
+      return median(values);
+    };
+    using lode::record::Distribution;
     fmt::print("{:<24}{:>10.2f}{:>10.2f}{:>10.2f}{:>10.2f}\n", fmt::format("{:.0f} queries/s", qps),
-               us(lag.p50), us(lag.p99), us(lag.p99_9), us(lag.max));
+               median_us(&Distribution::p50), median_us(&Distribution::p99),
+               median_us(&Distribution::p99_9), median_us(&Distribution::max));
   }
   int valid = 0;
   for (int i = 0; i < kRepeats; ++i) {

@@ -86,11 +86,7 @@ void Sessions::deliver(Part part, QuerySampleResponse* responses, std::size_t co
     slot.users.fetch_add(1);
     const bool is_current = (slot.generation.load() & kGenerationMask) == generation_of(test);
     lode::loadgen::CompletionSink* const sink = slot.sink.load();
-    if (is_current && sink != nullptr) {
-      hand_on(*sink, part, responses, same);
-    } else {
-      strays_.fetch_add(same);
-    }
+    if (is_current && sink != nullptr) hand_on(*sink, part, responses, same);
     slot.users.fetch_sub(1);
     responses += same;
     count -= same;

@@ -35,12 +35,10 @@ class Sessions {
 
   enum class Part : std::uint8_t { kFirstToken, kAnswer };
 
-  /// Takes what a SUT says of samples to the tests that issued them.
+  /// Takes what a SUT says of samples to the tests that issued them; to those that are over it goes
+  /// not.
   void deliver(Part part, QuerySampleResponse* responses, std::size_t count,
                const ResponseCallback& callback);
-
-  /// Answers that named no running test.
-  [[nodiscard]] std::uint64_t strays() const { return strays_.load(); }
 
  private:
   struct alignas(64) Slot {
@@ -51,7 +49,6 @@ class Sessions {
   };
 
   std::array<Slot, kSlots> slots_;
-  std::atomic<std::uint64_t> strays_{0};
 };
 
 /// Inside an OutputSink: the callback of the answer that is being taken, or null.
