@@ -32,12 +32,19 @@ struct I32x8 {
     for (std::int64_t i = 0; i < count; ++i) bytes[i] = from[i];
     return load_bytes(bytes);
   }
-  /// The first `count` of values in [0, 255].
+  /// The same of signed bytes.
+  [[nodiscard, gnu::always_inline]] static I32x8 load_signed_bytes(const std::uint8_t* from,
+                                                                   std::int64_t count) {
+    const I32x8 bytes = load_bytes(from, count);
+    return {_mm256_srai_epi32(_mm256_slli_epi32(bytes.lanes, 24), 24)};
+  }
+  /// The first `count` of values in [0, 255], or in [-128, 127].
   [[gnu::always_inline]] void store_bytes(std::uint8_t* to, std::int64_t count) const {
-    const __m256i words = _mm256_packs_epi32(lanes, lanes);
-    const __m128i eight =
-        _mm_unpacklo_epi64(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
-    const __m128i bytes = _mm_packus_epi16(eight, eight);
+    const __m256i low_bytes = _mm256_shuffle_epi8(
+        lanes, _mm256_setr_epi8(0, 4, 8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, 4,
+                                8, 12, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1));
+    const __m128i bytes = _mm_unpacklo_epi32(_mm256_castsi256_si128(low_bytes),
+                                             _mm256_extracti128_si256(low_bytes, 1));
     if (count == kLanes) {
       _mm_storel_epi64(reinterpret_cast<__m128i*>(to), bytes);
       return;
@@ -58,12 +65,35 @@ struct I32x8 {
 [[nodiscard, gnu::always_inline]] inline I32x8 multiply(I32x8 a, I32x8 b) {
   return {_mm256_mullo_epi32(a.lanes, b.lanes)};
 }
+[[nodiscard, gnu::always_inline]] inline I32x8 bits_of(I32x8 a, I32x8 mask) {
+  return {_mm256_and_si256(a.lanes, mask.lanes)};
+}
 [[nodiscard, gnu::always_inline]] inline F32x8 to_float(I32x8 a) {
   return {_mm256_cvtepi32_ps(a.lanes)};
+}
+/// max(a, b) and min(a, b); b where `a` is NaN.
+[[nodiscard, gnu::always_inline]] inline F32x8 number_at_least(F32x8 a, F32x8 b) {
+  return {_mm256_max_ps(a.lanes, b.lanes)};
+}
+[[nodiscard, gnu::always_inline]] inline F32x8 number_at_most(F32x8 a, F32x8 b) {
+  return {_mm256_min_ps(a.lanes, b.lanes)};
 }
 /// To the nearest, half to even; values must fit.
 [[nodiscard, gnu::always_inline]] inline I32x8 to_nearest(F32x8 a) {
   return {_mm256_cvtps_epi32(a.lanes)};
+}
+
+/// The bytes of pixels of three channels, a channel a vector of values in [0, 255], side by side.
+[[gnu::always_inline]] inline void store_triples(I32x8 a, I32x8 b, I32x8 c, std::uint8_t* to) {
+  const __m256i four = _mm256_or_si256(
+      a.lanes, _mm256_or_si256(_mm256_slli_epi32(b.lanes, 8), _mm256_slli_epi32(c.lanes, 16)));
+  const __m256i three = _mm256_shuffle_epi8(
+      four, _mm256_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1, 0, 1, 2, 4, 5,
+                             6, 8, 9, 10, 12, 13, 14, -1, -1, -1, -1));
+  const __m256i joined =
+      _mm256_permutevar8x32_epi32(three, _mm256_setr_epi32(0, 1, 2, 4, 5, 6, 7, 7));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm256_castsi256_si128(joined));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(to + 16), _mm256_extracti128_si256(joined, 1));
 }
 
 /// Bytes of sums: clamp(sum + zero, low, high) for low and high in [0, 255].
@@ -95,5 +125,140 @@ template <int kVectors>
     bytes.store_bytes(to + j * I32x8::kLanes, left < I32x8::kLanes ? left : I32x8::kLanes);
   }
 }
+
+// ---- bytes of 32 or 16 channels, and the four vectors of sums that they come to
+//
+// Interleaving works in quarters of 16 bytes: of four vectors of 32-bit elements made of a vector
+// of bytes, vector j holds bytes 16 q + 4 j to 16 q + 4 j + 3 in its quarter q.
+
+struct U8x32 {
+  static constexpr std::int64_t kBytes = 32;
+  using Register = __m256i;
+  using Mask = std::int64_t;  ///< how many are there
+
+  /// The first `count` channels, at most all.
+  [[nodiscard, gnu::always_inline]] static Mask first(std::int64_t count) { return count; }
+  [[nodiscard, gnu::always_inline]] static Register load(const std::uint8_t* from, Mask count) {
+    if (count >= kBytes) {
+      return _mm256_loadu_si256(reinterpret_cast<const Register*>(from));
+    }
+    alignas(kBytes) std::uint8_t bytes[kBytes] = {};
+    for (std::int64_t i = 0; i < count; ++i) bytes[i] = from[i];
+    return load(bytes);
+  }
+  [[nodiscard, gnu::always_inline]] static Register load(const void* from) {
+    return _mm256_load_si256(static_cast<const Register*>(from));
+  }
+  [[gnu::always_inline]] static void store(void* to, Register value) {
+    _mm256_store_si256(static_cast<Register*>(to), value);
+  }
+  [[gnu::always_inline]] static void store(std::uint8_t* to, Register bytes, Mask count) {
+    if (count >= kBytes) {
+      _mm256_storeu_si256(reinterpret_cast<Register*>(to), bytes);
+      return;
+    }
+    alignas(kBytes) std::uint8_t stored[kBytes];
+    store(stored, bytes);
+    for (std::int64_t i = 0; i < count; ++i) to[i] = stored[i];
+  }
+  [[nodiscard, gnu::always_inline]] static Register splat(std::int32_t byte) {
+    return _mm256_set1_epi8(static_cast<char>(byte));
+  }
+  [[nodiscard, gnu::always_inline]] static Register splat_words(std::int32_t word) {
+    return _mm256_set1_epi16(static_cast<std::int16_t>(word));
+  }
+  [[nodiscard, gnu::always_inline]] static Register greater(Register a, Register b) {
+    return _mm256_max_epu8(a, b);
+  }
+  /// Bytes of a and b in turn: of the lower and upper halves of the quarters.
+  [[nodiscard, gnu::always_inline]] static Register low_bytes(Register a, Register b) {
+    return _mm256_unpacklo_epi8(a, b);
+  }
+  [[nodiscard, gnu::always_inline]] static Register high_bytes(Register a, Register b) {
+    return _mm256_unpackhi_epi8(a, b);
+  }
+  /// sums + the two products of words of each 32-bit element.
+  [[nodiscard, gnu::always_inline]] static Register add_pairs(Register sums, Register x,
+                                                              Register w) {
+    return _mm256_add_epi32(sums, _mm256_madd_epi16(x, w));
+  }
+  /// round(float(sums) * factors).
+  [[nodiscard, gnu::always_inline]] static Register scaled(Register sums, const float* factors) {
+    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(sums), _mm256_load_ps(factors)));
+  }
+  /// clamp(sum + zero, low, high) of four vectors, as bytes in the order of the channels.
+  [[nodiscard, gnu::always_inline]] static Register clamped_bytes(const Register (&sums)[4],
+                                                                  Register zero, Register low,
+                                                                  Register high) {
+    const Register ab = _mm256_adds_epi16(_mm256_packs_epi32(sums[0], sums[1]), zero);
+    const Register cd = _mm256_adds_epi16(_mm256_packs_epi32(sums[2], sums[3]), zero);
+    return _mm256_min_epu8(_mm256_max_epu8(_mm256_packus_epi16(ab, cd), low), high);
+  }
+};
+
+struct U8x16 {
+  static constexpr std::int64_t kBytes = 16;
+  using Register = __m128i;
+  using Mask = std::int64_t;  ///< how many are there
+
+  /// The first `count` channels, at most all.
+  [[nodiscard, gnu::always_inline]] static Mask first(std::int64_t count) { return count; }
+  [[nodiscard, gnu::always_inline]] static Register load(const std::uint8_t* from, Mask count) {
+    if (count >= kBytes) {
+      return _mm_loadu_si128(reinterpret_cast<const Register*>(from));
+    }
+    alignas(kBytes) std::uint8_t bytes[kBytes] = {};
+    for (std::int64_t i = 0; i < count; ++i) bytes[i] = from[i];
+    return load(bytes);
+  }
+  [[nodiscard, gnu::always_inline]] static Register load(const void* from) {
+    return _mm_load_si128(static_cast<const Register*>(from));
+  }
+  [[gnu::always_inline]] static void store(void* to, Register value) {
+    _mm_store_si128(static_cast<Register*>(to), value);
+  }
+  [[gnu::always_inline]] static void store(std::uint8_t* to, Register bytes, Mask count) {
+    if (count >= kBytes) {
+      _mm_storeu_si128(reinterpret_cast<Register*>(to), bytes);
+      return;
+    }
+    alignas(kBytes) std::uint8_t stored[kBytes];
+    store(stored, bytes);
+    for (std::int64_t i = 0; i < count; ++i) to[i] = stored[i];
+  }
+  [[nodiscard, gnu::always_inline]] static Register splat(std::int32_t byte) {
+    return _mm_set1_epi8(static_cast<char>(byte));
+  }
+  [[nodiscard, gnu::always_inline]] static Register splat_words(std::int32_t word) {
+    return _mm_set1_epi16(static_cast<std::int16_t>(word));
+  }
+  [[nodiscard, gnu::always_inline]] static Register greater(Register a, Register b) {
+    return _mm_max_epu8(a, b);
+  }
+  /// Bytes of a and b in turn: of the lower and upper halves of the quarters.
+  [[nodiscard, gnu::always_inline]] static Register low_bytes(Register a, Register b) {
+    return _mm_unpacklo_epi8(a, b);
+  }
+  [[nodiscard, gnu::always_inline]] static Register high_bytes(Register a, Register b) {
+    return _mm_unpackhi_epi8(a, b);
+  }
+  /// sums + the two products of words of each 32-bit element.
+  [[nodiscard, gnu::always_inline]] static Register add_pairs(Register sums, Register x,
+                                                              Register w) {
+    return _mm_add_epi32(sums, _mm_madd_epi16(x, w));
+  }
+  /// round(float(sums) * factors).
+  [[nodiscard, gnu::always_inline]] static Register scaled(Register sums, const float* factors) {
+    return _mm_cvtps_epi32(_mm_mul_ps(_mm_cvtepi32_ps(sums), _mm_load_ps(factors)));
+  }
+  /// clamp(sum + zero, low, high) of four vectors, as bytes in the order of the channels.
+  [[nodiscard, gnu::always_inline]] static Register clamped_bytes(const Register (&sums)[4],
+                                                                  Register zero, Register low,
+                                                                  Register high) {
+    const Register ab = _mm_adds_epi16(_mm_packs_epi32(sums[0], sums[1]), zero);
+    const Register cd = _mm_adds_epi16(_mm_packs_epi32(sums[2], sums[3]), zero);
+    return _mm_min_epu8(_mm_max_epu8(_mm_packus_epi16(ab, cd), low), high);
+  }
+};
 
 }  // namespace lode::engine

@@ -27,7 +27,12 @@ struct I32x16 {
   [[nodiscard, gnu::always_inline]] static I32x16 load_bytes(const std::uint8_t* from) {
     return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)))};
   }
-  /// The first `count` of values in [0, 255].
+  /// The same of signed bytes.
+  [[nodiscard, gnu::always_inline]] static I32x16 load_signed_bytes(const std::uint8_t* from,
+                                                                    std::int64_t count) {
+    return {_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(tail_mask16(count), from))};
+  }
+  /// The first `count` of values in [0, 255], or in [-128, 127].
   [[gnu::always_inline]] void store_bytes(std::uint8_t* to, std::int64_t count) const {
     _mm_mask_storeu_epi8(to, tail_mask16(count), _mm512_cvtepi32_epi8(lanes));
   }
@@ -43,12 +48,33 @@ struct I32x16 {
 [[nodiscard, gnu::always_inline]] inline I32x16 multiply(I32x16 a, I32x16 b) {
   return {_mm512_mullo_epi32(a.lanes, b.lanes)};
 }
+[[nodiscard, gnu::always_inline]] inline I32x16 bits_of(I32x16 a, I32x16 mask) {
+  return {_mm512_and_si512(a.lanes, mask.lanes)};
+}
 [[nodiscard, gnu::always_inline]] inline F32x16 to_float(I32x16 a) {
   return {_mm512_cvtepi32_ps(a.lanes)};
+}
+/// max(a, b) and min(a, b); b where `a` is NaN.
+[[nodiscard, gnu::always_inline]] inline F32x16 number_at_least(F32x16 a, F32x16 b) {
+  return {_mm512_max_ps(a.lanes, b.lanes)};
+}
+[[nodiscard, gnu::always_inline]] inline F32x16 number_at_most(F32x16 a, F32x16 b) {
+  return {_mm512_min_ps(a.lanes, b.lanes)};
 }
 /// To the nearest, half to even; values must fit.
 [[nodiscard, gnu::always_inline]] inline I32x16 to_nearest(F32x16 a) {
   return {_mm512_cvtps_epi32(a.lanes)};
+}
+
+/// The bytes of pixels of three channels, a channel a vector of values in [0, 255], side by side.
+[[gnu::always_inline]] inline void store_triples(I32x16 a, I32x16 b, I32x16 c, std::uint8_t* to) {
+  const __m512i four = _mm512_or_si512(
+      a.lanes, _mm512_or_si512(_mm512_slli_epi32(b.lanes, 8), _mm512_slli_epi32(c.lanes, 16)));
+  const __m512i three =
+      _mm512_shuffle_epi8(four, _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 2, 4, 5, 6, 8, 9, 10, 12,
+                                                                     13, 14, -1, -1, -1, -1)));
+  const __m512i order = _mm512_setr_epi32(0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 15, 15, 15, 15);
+  _mm512_mask_storeu_epi32(to, 0x0FFF, _mm512_permutexvar_epi32(order, three));
 }
 
 /// Bytes of sixty-four sums, the vectors in order: clamp(sum + zero, low, high) for low and high in
@@ -118,6 +144,9 @@ struct U8x64 {
   [[nodiscard, gnu::always_inline]] static Register splat_words(std::int32_t word) {
     return _mm512_set1_epi16(static_cast<std::int16_t>(word));
   }
+  [[nodiscard, gnu::always_inline]] static Register greater(Register a, Register b) {
+    return _mm512_max_epu8(a, b);
+  }
   /// Bytes of a and b in turn: of the lower and upper halves of the quarters.
   [[nodiscard, gnu::always_inline]] static Register low_bytes(Register a, Register b) {
     return _mm512_unpacklo_epi8(a, b);
@@ -177,6 +206,9 @@ struct U8x32 {
   [[nodiscard, gnu::always_inline]] static Register splat_words(std::int32_t word) {
     return _mm256_set1_epi16(static_cast<std::int16_t>(word));
   }
+  [[nodiscard, gnu::always_inline]] static Register greater(Register a, Register b) {
+    return _mm256_max_epu8(a, b);
+  }
   /// Bytes of a and b in turn: of the lower and upper halves of the quarters.
   [[nodiscard, gnu::always_inline]] static Register low_bytes(Register a, Register b) {
     return _mm256_unpacklo_epi8(a, b);
@@ -235,6 +267,9 @@ struct U8x16 {
   }
   [[nodiscard, gnu::always_inline]] static Register splat_words(std::int32_t word) {
     return _mm_set1_epi16(static_cast<std::int16_t>(word));
+  }
+  [[nodiscard, gnu::always_inline]] static Register greater(Register a, Register b) {
+    return _mm_max_epu8(a, b);
   }
   /// Bytes of a and b in turn: of the lower and upper halves of the quarters.
   [[nodiscard, gnu::always_inline]] static Register low_bytes(Register a, Register b) {

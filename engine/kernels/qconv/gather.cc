@@ -62,25 +62,84 @@ template <typename Element>
   return to;
 }
 
+constexpr std::int64_t kChunk = 16;
+/// Rows of taps up to which a window's are looked up once for neighbouring pixels.
+constexpr std::int64_t kMaxRows = 16;
+
+/// kChunks chunks, whatever of them is wanted.
+template <typename Element, int kChunks>
+[[gnu::always_inline]] inline void copy_chunks(Element* to, const std::uint8_t* from) {
+  for (std::int64_t i = 0; i < kChunks * kChunk; ++i) to[i] = from[i];
+}
+
+/// The rows of taps of neighbouring output pixels; null where all of a row is padding.
+struct TapRows {
+  const std::uint8_t* rows[kMaxRows];
+  const std::uint8_t* end;  ///< of the readable input
+};
+
+/// One pixel whose taps lie inside along x, each row of them in kChunks chunks: what is copied
+/// behind a row is overwritten by the next, and behind the last by the next pixel.
+template <typename Element, int kChunks>
+[[gnu::always_inline]] inline Element* gather_in_chunks(const QConvShape& shape,
+                                                        const QGather& gather, const TapRows& taps,
+                                                        std::int64_t first, Element* to) {
+  const std::int64_t run = shape.kernel_w * gather.channels;
+  for (std::int64_t ky = 0; ky < shape.kernel_h; ++ky, to += run) {
+    const std::uint8_t* from =
+        taps.rows[ky] == nullptr ? gather.padding : taps.rows[ky] + first * gather.channels;
+    if (taps.rows[ky] != nullptr && from + kChunks * kChunk > taps.end) {
+      copy_run(to, from, run);
+    } else {
+      copy_chunks<Element, kChunks>(to, from);
+    }
+  }
+  return to;
+}
+
+/// kChunks: chunks of a row of taps; 0: many, or not one run of bytes.
+template <typename Element, int kChunks>
+void gather_span(const QConvShape& shape, const QGather& gather, std::int64_t row,
+                 const PixelSpan<std::uint8_t>& span) {
+  const std::int64_t row_step = shape.in_w * shape.x_step();
+  std::uint8_t* bytes = gather.to + row * gather.row_bytes;
+  const std::int64_t first_y = span.y * shape.stride_h - shape.pad_top;
+  const auto row_at = [&](std::int64_t ky) -> const std::uint8_t* {
+    const std::int64_t y = first_y + ky * shape.dilation_h;
+    return y >= 0 && y < shape.in_h ? span.image + y * row_step : nullptr;
+  };
+  TapRows taps{};
+  if constexpr (kChunks > 0) {
+    for (std::int64_t ky = 0; ky < shape.kernel_h; ++ky) taps.rows[ky] = row_at(ky);
+    taps.end = gather.x + shape.batch * shape.in_h * row_step - shape.x_step() + shape.in_c;
+  }
+  for (std::int64_t i = 0; i < span.count; ++i, bytes += gather.row_bytes) {
+    auto* to = reinterpret_cast<Element*>(bytes);
+    const std::int64_t first_x = (span.x + i) * shape.stride_w - shape.pad_left;
+    if (kChunks > 0 && first_x >= 0 && first_x + shape.kernel_w <= shape.in_w) {
+      to = gather_in_chunks<Element, kChunks>(shape, gather, taps, first_x, to);
+    } else {
+      for (std::int64_t ky = 0; ky < shape.kernel_h; ++ky) {
+        to = gather_tap_row(shape, gather, row_at(ky), first_x, to);
+      }
+    }
+    for (; reinterpret_cast<std::uint8_t*>(to) < bytes + gather.row_bytes; ++to) *to = 0;
+  }
+}
+
 template <typename Element>
 void gather_as(const QConvShape& shape, const QGather& gather) {
-  const std::int64_t row_step = shape.in_w * shape.x_step();
+  const std::int64_t run = shape.kernel_w * gather.channels;
+  const bool is_run =
+      shape.dilation_w == 1 && shape.x_step() == gather.channels && shape.kernel_h <= kMaxRows;
   for_each_span(shape, gather.x + gather.channel, gather.first, gather.count,
                 [&](std::int64_t row, const PixelSpan<std::uint8_t>& span) {
-                  std::uint8_t* bytes = gather.to + row * gather.row_bytes;
-                  const std::int64_t first_y = span.y * shape.stride_h - shape.pad_top;
-                  for (std::int64_t i = 0; i < span.count; ++i, bytes += gather.row_bytes) {
-                    auto* to = reinterpret_cast<Element*>(bytes);
-                    const std::int64_t first_x = (span.x + i) * shape.stride_w - shape.pad_left;
-                    for (std::int64_t ky = 0; ky < shape.kernel_h; ++ky) {
-                      const std::int64_t y = first_y + ky * shape.dilation_h;
-                      const bool is_inside = y >= 0 && y < shape.in_h;
-                      to = gather_tap_row(shape, gather,
-                                          is_inside ? span.image + y * row_step : nullptr, first_x,
-                                          to);
-                    }
-                    for (; reinterpret_cast<std::uint8_t*>(to) < bytes + gather.row_bytes; ++to)
-                      *to = 0;
+                  if (is_run && run <= kChunk) {
+                    gather_span<Element, 1>(shape, gather, row, span);
+                  } else if (is_run && run <= 2 * kChunk) {
+                    gather_span<Element, 2>(shape, gather, row, span);
+                  } else {
+                    gather_span<Element, 0>(shape, gather, row, span);
                   }
                 });
 }

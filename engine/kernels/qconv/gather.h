@@ -13,7 +13,7 @@ namespace lode::engine {
 /// row_bytes, zeros behind its last element.
 struct QGather {
   const std::uint8_t* x = nullptr;
-  const std::uint8_t* padding = nullptr;  ///< in_c of them
+  const std::uint8_t* padding = nullptr;  ///< padding_bytes(in_c) of the zero point
   std::int64_t first = 0;
   std::int64_t count = 0;
   std::int64_t channel = 0;
@@ -21,6 +21,12 @@ struct QGather {
   std::int64_t row_bytes = 0;
   std::uint8_t* to = nullptr;
 };
+
+/// Copies are made in chunks: what may be read of the padding, and written behind the last row.
+[[nodiscard]] constexpr std::int64_t padding_bytes(std::int64_t in_c) {
+  return round_up(in_c, 64);
+}
+inline constexpr std::int64_t kGatherSlack = 64;
 
 /// As bytes, or as words of 16 bits.
 void gather_bytes(const QConvShape& shape, const QGather& gather);

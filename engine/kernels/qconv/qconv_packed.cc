@@ -44,7 +44,7 @@ Cut cut_of(const QTileSet& tiles, const QConvShape& shape) {
 
 /// A worker's scratch, offsets in bytes.
 struct Scratch {
-  std::int64_t padding;     ///< in_c bytes of the zero point
+  std::int64_t padding;     ///< padding_bytes() of the zero point
   std::int64_t row_zeros;   ///< [block_rows] std::int32_t
   std::int64_t row_scales;  ///< [block_rows] float
   std::int64_t row_sums;    ///< [block_rows] std::int32_t
@@ -58,11 +58,12 @@ Scratch scratch_of(const QConvShape& shape, const QDepth& depth, const Cut& cut)
   const auto pointer = static_cast<std::int64_t>(sizeof(const std::uint8_t*));
   const std::int64_t words = round_up(4 * cut.block_rows, kLine);
   scratch.padding = round_up(depth.segments() * cut.block_rows * pointer, kLine);
-  scratch.row_zeros = scratch.padding + round_up(shape.in_c, kLine);
+  scratch.row_zeros = scratch.padding + padding_bytes(shape.in_c);
   scratch.row_scales = scratch.row_zeros + words;
   scratch.row_sums = scratch.row_scales + words;
   scratch.gathered = scratch.row_sums + words;
-  scratch.bytes = scratch.gathered + (depth.gathers ? cut.block_rows * 4 * depth.all_steps() : 0);
+  scratch.bytes = scratch.gathered +
+                  (depth.gathers ? cut.block_rows * 4 * depth.all_steps() + kGatherSlack : 0);
   return scratch;
 }
 
@@ -186,7 +187,7 @@ void run_block(const Task& task, std::int64_t first, std::int64_t count) {
     set_row_scales(task, first, count);
     padding = task.arguments.x_zeros[first / shape.out_pixels()];
   }
-  std::fill_n(task.at<std::uint8_t>(task.scratch.padding), shape.in_c, padding);
+  std::fill_n(task.at<std::uint8_t>(task.scratch.padding), padding_bytes(shape.in_c), padding);
   QPanelRun run = block_run(task, count);
   std::int64_t brought = -1;
   for (std::int64_t index = task.share.panel_begin; index < task.share.panel_end; ++index) {

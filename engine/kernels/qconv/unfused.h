@@ -30,7 +30,7 @@ template <ActivationKind kKind, typename V>
     v = multiply(activate_unfused<kKind>(to.activation, multiply(v, V::broadcast(to.scale))),
                  V::broadcast(to.inverse));
   }
-  return at_most(at_least(v, V::broadcast(to.low)), V::broadcast(to.high));
+  return number_at_most(number_at_least(v, V::broadcast(to.low)), V::broadcast(to.high));
 }
 
 }  // namespace lode::engine

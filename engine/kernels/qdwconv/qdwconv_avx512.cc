@@ -31,7 +31,7 @@ struct DotPairs {
 
 template <int kKernel, int kStride>
 void run_taps(const QConvShape& shape, const QConvArguments& arguments, std::int64_t index) {
-  run_qdw<DotPairs>(
+  run_qdw<DotPairs, 64>(
       shape, arguments, index,
       [](const QDwTask& task, const QDwRows& rows, std::int64_t width)
           __attribute__((always_inline)) {
@@ -59,7 +59,7 @@ constinit const QDwConvKernel avx512_u8_dwconv(
      .refuse = refuse_unless_qdw_taps,
      .task_count = qdw_task_count,
      .run = run},
-    qdw_packed_floats<2>, pack_qdw<2>);
+    qdw_packed_floats<2, 64>, pack_qdw<2, 64>);
 
 }  // namespace lode::engine
 

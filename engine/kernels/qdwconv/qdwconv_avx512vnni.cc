@@ -38,7 +38,7 @@ struct DotQuads {
 
 template <int kKernel, int kStride>
 void run_taps(const QConvShape& shape, const QConvArguments& arguments, std::int64_t index) {
-  run_qdw<DotQuads>(
+  run_qdw<DotQuads, 64>(
       shape, arguments, index,
       [](const QDwTask& task, const QDwRows& rows, std::int64_t width)
           __attribute__((always_inline)) {
@@ -66,7 +66,7 @@ constinit const QDwConvKernel avx512vnni_u8_dwconv(
      .refuse = refuse_unless_qdw_taps,
      .task_count = qdw_task_count,
      .run = run},
-    qdw_packed_floats<4>, pack_qdw<4>);
+    qdw_packed_floats<4, 64>, pack_qdw<4, 64>);
 
 }  // namespace lode::engine
 

@@ -281,7 +281,7 @@ template <typename V, typename Dot, int kKernel, int kStride, int kColumns>
 }
 
 /// One task. `Run` is called as run(task, rows, width) for up to two output rows of a block.
-template <typename Dot, typename Run>
+template <typename Dot, int kWidest, typename Run>
 [[gnu::always_inline]] inline void run_qdw(const QConvShape& shape, const QConvArguments& arguments,
                                            std::int64_t index, const Run& run) {
   const DwConvTask share = qdw_task(shape, index);
@@ -298,10 +298,10 @@ template <typename Dot, typename Run>
   rows.x_zero = shape.is_dynamic ? arguments.x_zeros[share.image] : constants.x_zero;
   const float x_scale = shape.is_dynamic ? arguments.x_scales[share.image] : 1.0F;
   const float* block = arguments.packed + kConstantFloats +
-                       share.c_begin / kQDwBlock *
-                           qdw_block(shape.kernel_h, shape.stride_h, Dot::kUnit, kQDwBlock).floats;
-  for (rows.c = share.c_begin; rows.c < share.c_end; rows.c += kQDwBlock) {
-    const std::int64_t width = block_width(shape.out_c, rows.c);
+                       share.c_begin / kWidest *
+                           qdw_block(shape.kernel_h, shape.stride_h, Dot::kUnit, kWidest).floats;
+  for (rows.c = share.c_begin; rows.c < share.c_end; rows.c += kWidest) {
+    const std::int64_t width = block_width(shape.out_c - rows.c, kWidest);
     const QDwBlock sizes = qdw_block(shape.kernel_h, shape.stride_h, Dot::kUnit, width);
     set_block(shape, block, width, x_scale, rows);
     rows.weights = reinterpret_cast<const std::int32_t*>(block + sizes.weights);

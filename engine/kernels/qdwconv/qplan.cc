@@ -14,7 +14,7 @@ void set_tap(const QConvShape& shape, const QConvWeights& weights, std::int64_t 
              std::int64_t width, float* block) {
   const std::int64_t kernel = shape.kernel_h;
   const std::int64_t units = units_of(kernel, shape.stride_h, kUnit);
-  const std::int64_t at = place_in_block(width, c % kQDwBlock);
+  const std::int64_t at = place_in_block(width, c % width);
   for (std::int64_t place = 0; place < (shape.stride_h == 1 ? 2 : 1); ++place) {
     for (std::int64_t kx = 0; kx < kernel; ++kx) {
       for (std::int64_t ky = 0; ky < kernel; ++ky) {
@@ -41,24 +41,25 @@ float as_float(std::int32_t value) {
 
 }  // namespace
 
-template <int kUnit>
+template <int kUnit, int kWidest>
 std::size_t qdw_packed_floats(const QConvShape& shape) {
   std::int64_t floats = kConstantFloats;
-  for (std::int64_t c = 0; c < shape.out_c; c += kQDwBlock) {
-    floats += qdw_block(shape.kernel_h, shape.stride_h, kUnit, block_width(shape.out_c, c)).floats;
+  for (std::int64_t c = 0; c < shape.out_c; c += kWidest) {
+    const std::int64_t width = block_width(shape.out_c - c, kWidest);
+    floats += qdw_block(shape.kernel_h, shape.stride_h, kUnit, width).floats;
   }
   return static_cast<std::size_t>(floats);
 }
 
-template <int kUnit>
+template <int kUnit, int kWidest>
 void pack_qdw(const QConvShape& shape, const QConvWeights& weights, float* packed) {
-  std::fill_n(packed, qdw_packed_floats<kUnit>(shape), 0.0F);
+  std::fill_n(packed, qdw_packed_floats<kUnit, kWidest>(shape), 0.0F);
   write_constants(constants_of(shape, weights), packed);
   float* block = packed + kConstantFloats;
-  for (std::int64_t first = 0; first < shape.out_c; first += kQDwBlock) {
-    const std::int64_t width = block_width(shape.out_c, first);
+  for (std::int64_t first = 0; first < shape.out_c; first += kWidest) {
+    const std::int64_t width = block_width(shape.out_c - first, kWidest);
     const QDwBlock sizes = qdw_block(shape.kernel_h, shape.stride_h, kUnit, width);
-    for (std::int64_t c = first; c < std::min(shape.out_c, first + kQDwBlock); ++c) {
+    for (std::int64_t c = first; c < std::min<std::int64_t>(shape.out_c, first + kWidest); ++c) {
       const std::int64_t at = place_in_block(width, c - first);
       std::int32_t sum = 0;
       for (std::int64_t tap = 0; tap < shape.depth(); ++tap) {
@@ -94,9 +95,11 @@ std::string_view refuse_unless_qdw_taps(const QConvShape& shape) {
   return shape.has_residual ? "a residual is added" : "";
 }
 
-template std::size_t qdw_packed_floats<4>(const QConvShape&);
-template std::size_t qdw_packed_floats<2>(const QConvShape&);
-template void pack_qdw<4>(const QConvShape&, const QConvWeights&, float*);
-template void pack_qdw<2>(const QConvShape&, const QConvWeights&, float*);
+template std::size_t qdw_packed_floats<4, 64>(const QConvShape&);
+template std::size_t qdw_packed_floats<2, 64>(const QConvShape&);
+template std::size_t qdw_packed_floats<2, 32>(const QConvShape&);
+template void pack_qdw<4, 64>(const QConvShape&, const QConvWeights&, float*);
+template void pack_qdw<2, 64>(const QConvShape&, const QConvWeights&, float*);
+template void pack_qdw<2, 32>(const QConvShape&, const QConvWeights&, float*);
 
 }  // namespace lode::engine

@@ -1,7 +1,8 @@
 // What the specialised integer depthwise kernels share and what needs no -m flags: the cut, the
 // order of packed weights and which shapes they take.
 //
-// Channels come in blocks of 64, the last one of 64, 32 or 16 with room for what is left. A block's
+// Channels come in blocks of a kernel's widest vector, 64 or 32, the last one of 64, 32 or 16 with
+// room for what is left. A block's
 // taps are interleaved along a column: `unit` rows of it, four bytes or two words, make 32-bit
 // elements, four vectors of them a block. An output row that begins on an odd input row takes its
 // weights one place further in the unit.
@@ -13,13 +14,14 @@
 
 namespace lode::engine {
 
+/// Channels of the widest block, and of a task's run a multiple.
 inline constexpr std::int64_t kQDwBlock = 64;
 
-/// Bytes of the block's vectors that begins at channel c.
-[[nodiscard, gnu::always_inline]] constexpr std::int64_t block_width(std::int64_t channels,
-                                                                     std::int64_t c) {
-  const std::int64_t left = channels - c;
-  return left > 32 ? 64 : left > 16 ? 32 : 16;
+/// Bytes of the vectors of a block, at most `widest`, that has `left` channels.
+[[nodiscard, gnu::always_inline]] constexpr std::int64_t block_width(std::int64_t left,
+                                                                     std::int64_t widest) {
+  const std::int64_t width = left > 32 ? 64 : left > 16 ? 32 : 16;
+  return width < widest ? width : widest;
 }
 
 /// Where channel `c` of a block of `width` is in its four vectors.
@@ -56,10 +58,10 @@ struct QDwBlock {
   return block;
 }
 
-/// kUnit: rows of a unit, 4 (bytes) or 2 (words).
-template <int kUnit>
+/// kUnit: rows of a unit, 4 (bytes) or 2 (words). kWidest: channels of a block, 64 or 32.
+template <int kUnit, int kWidest>
 [[nodiscard]] std::size_t qdw_packed_floats(const QConvShape& shape);
-template <int kUnit>
+template <int kUnit, int kWidest>
 void pack_qdw(const QConvShape& shape, const QConvWeights& weights, float* packed);
 
 [[nodiscard]] std::int64_t qdw_task_count(const QConvShape& shape);

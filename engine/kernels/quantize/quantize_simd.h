@@ -1,0 +1,146 @@
+// Quantisation and its inverse on a vector type: the one text of quantize_avx512.cc and
+// quantize_avx2.cc. In an anonymous namespace, so that each of them keeps its own code.
+#pragma once
+
+#include "engine/kernels/quantize/spans.h"
+#include "engine/kernels/simd_math.h"
+
+namespace lode::engine {
+namespace {
+
+/// How floats of a task become bytes.
+template <typename Sums>
+struct Quantizer {
+  using V = typename Sums::Float;
+
+  V scale;
+  V low;
+  V high;
+  Sums zero;
+
+  [[gnu::always_inline]] Quantizer(const LinearScale& to, bool is_signed)
+      : scale(V::broadcast(to.scale)),
+        low(V::broadcast((is_signed ? -128.0F : 0.0F) - static_cast<float>(to.zero))),
+        high(V::broadcast((is_signed ? 127.0F : 255.0F) - static_cast<float>(to.zero))),
+        zero(Sums::broadcast(to.zero)) {}
+
+  [[nodiscard, gnu::always_inline]] Sums operator()(V x) const {
+    return add(to_nearest(at_most(number_at_least(divide(x, scale), low), high)), zero);
+  }
+};
+
+template <typename Sums>
+[[gnu::always_inline]] inline void quantize_row(const Quantizer<Sums>& quantizer, const float* x,
+                                                std::int64_t count, std::uint8_t* y) {
+  using V = typename Sums::Float;
+  std::int64_t i = 0;
+  for (; i + Sums::kLanes <= count; i += Sums::kLanes) {
+    quantizer(V::load(x + i)).store_bytes(y + i, Sums::kLanes);
+  }
+  if (i == count) return;
+  quantizer(V::load(x + i, V::first(count - i))).store_bytes(y + i, count - i);
+}
+
+/// Planes of pixels to pixels of channels, `x` at the task's first pixel of the first plane.
+template <typename Sums>
+[[gnu::always_inline]] inline void quantize_planes(const Quantizer<Sums>& quantizer,
+                                                   const QuantizeShape& shape, const float* x,
+                                                   std::int64_t count, std::uint8_t* y) {
+  using V = typename Sums::Float;
+  std::int64_t i = 0;
+  if (shape.channels == 3 && shape.y_step() == 3) {
+    for (; i + Sums::kLanes <= count; i += Sums::kLanes) {
+      const Sums byte = Sums::broadcast(255);
+      store_triples(bits_of(quantizer(V::load(x + i)), byte),
+                    bits_of(quantizer(V::load(x + shape.pixels + i)), byte),
+                    bits_of(quantizer(V::load(x + 2 * shape.pixels + i)), byte), y + 3 * i);
+    }
+  }
+  for (; i < count; i += Sums::kLanes) {
+    const std::int64_t pixels = smaller(Sums::kLanes, count - i);
+    const typename V::Mask valid = V::first(pixels);
+    for (std::int64_t c = 0; c < shape.channels; ++c) {
+      alignas(64) std::uint8_t bytes[Sums::kLanes];
+      quantizer(V::load(x + c * shape.pixels + i, valid)).store_bytes(bytes, Sums::kLanes);
+      for (std::int64_t pixel = 0; pixel < pixels; ++pixel) {
+        y[(i + pixel) * shape.y_step() + c] = bytes[pixel];
+      }
+    }
+  }
+}
+
+template <typename Sums>
+void run_quantize(const QuantizeShape& shape, const QuantizeArguments& arguments,
+                  std::int64_t task) {
+  const QuantizeTask share = quantize_task(shape, task);
+  const Quantizer<Sums> quantizer(scale_of_task(shape, arguments, share), shape.is_signed);
+  const std::int64_t first = share.sample * shape.pixels + share.begin;
+  const std::int64_t count = share.end - share.begin;
+  auto* y = static_cast<std::uint8_t*>(arguments.y) + first * shape.y_step();
+  if (shape.x_is_plain) {
+    const float* planes = arguments.x + share.sample * shape.channels * shape.pixels + share.begin;
+    return quantize_planes(quantizer, shape, planes, count, y);
+  }
+  const float* x = arguments.x + first * shape.x_step();
+  if (shape.x_step() == shape.channels && shape.y_step() == shape.channels) {
+    return quantize_row(quantizer, x, count * shape.channels, y);
+  }
+  for (std::int64_t pixel = 0; pixel < count; ++pixel) {
+    quantize_row(quantizer, x + pixel * shape.x_step(), shape.channels, y + pixel * shape.y_step());
+  }
+}
+
+template <typename V>
+void run_range(const RangeShape& shape, const RangeArguments& arguments, std::int64_t task) {
+  const RowCut cut = cut_of(shape);
+  const std::int64_t pieces = cut.task_count();
+  const RowTask share = row_task(cut, task % pieces);
+  const float* first = arguments.x + task / pieces * shape.rows * range_stride(shape);
+  // Two of each, so that one's latency hides the other's.
+  V low[2] = {V::zero(), V::zero()};
+  V high[2] = {V::zero(), V::zero()};
+  for (std::int64_t row = share.row_begin; row < share.row_end; ++row) {
+    const float* x = first + row * range_stride(shape);
+    std::int64_t i = share.begin;
+    for (; i + 2 * V::kLanes <= share.end; i += 2 * V::kLanes) {
+#pragma GCC unroll 2
+      for (int j = 0; j < 2; ++j) {
+        const V value = V::load(x + i + j * V::kLanes);
+        low[j] = number_at_most(value, low[j]);
+        high[j] = number_at_least(value, high[j]);
+      }
+    }
+    for (; i < share.end; i += V::kLanes) {
+      // Zeros in the lanes behind the last change no range, which holds zero.
+      const V value = V::load(x + i, V::first(smaller(V::kLanes, share.end - i)));
+      low[0] = number_at_most(value, low[0]);
+      high[0] = number_at_least(value, high[0]);
+    }
+  }
+  arguments.ranges[task * 2] = 0.0F - greatest_lane(negate(number_at_most(low[0], low[1])));
+  arguments.ranges[task * 2 + 1] = greatest_lane(number_at_least(high[0], high[1]));
+}
+
+template <typename Sums>
+void run_dequantize(const DequantizeShape& shape, const DequantizeArguments& arguments,
+                    std::int64_t task) {
+  using V = typename Sums::Float;
+  const RowTask share = row_task(cut_of(shape), task);
+  const std::int64_t x_stride = shape.x_stride != 0 ? shape.x_stride : shape.columns;
+  const std::int64_t y_stride = shape.y_stride != 0 ? shape.y_stride : shape.columns;
+  const V scale = V::broadcast(arguments.scale);
+  const Sums zero = Sums::broadcast(arguments.zero);
+  for (std::int64_t row = share.row_begin; row < share.row_end; ++row) {
+    const auto* x = static_cast<const std::uint8_t*>(arguments.x) + row * x_stride;
+    float* y = arguments.y + row * y_stride;
+    for (std::int64_t i = share.begin; i < share.end; i += Sums::kLanes) {
+      const std::int64_t count = smaller(Sums::kLanes, share.end - i);
+      const Sums bytes =
+          shape.is_signed ? Sums::load_signed_bytes(x + i, count) : Sums::load_bytes(x + i, count);
+      multiply(to_float(subtract(bytes, zero)), scale).store(y + i, V::first(count));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lode::engine
