@@ -15,7 +15,8 @@ namespace lode::engine {
 namespace {
 
 constexpr double kSeconds = 0.08;
-/// Several times a core's share of any last-level cache.
+/// 64 MiB: beyond any second-level cache. Where a last-level cache is larger, the rate is that
+/// cache's.
 constexpr std::size_t kReadFloats = std::size_t{16} << 20U;
 
 /// One measurement on every worker at the same time, added up.

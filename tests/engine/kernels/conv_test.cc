@@ -143,6 +143,7 @@ std::vector<ConvShape> winograd_shapes(std::int64_t outputs) {
 std::vector<ConvShape> decorated_shapes() {
   std::vector<ConvShape> shapes;
   for (ConvShape shape : {square(5, 20, 37, 1, 1, 0, 1, 1, 2), square(9, 16, 64, 1, 2, 0),
+                          square(3, 1200, 20, 1, 1, 0),  // more channels than a slice
                           square(9, 37, 20, 1, 1, 0, 1, 1, 2), square(6, 7, 18, 3, 1, 1, 1, 1, 2),
                           square(7, 12, 24, 3, 2, 1, 2)}) {
     for (const bool half : {false, true}) {
@@ -527,6 +528,35 @@ TEST(Conv, TapsInsideCountsWhatLiesInTheInput) {
   expect(taps_inside(-3, 2, 3, 5), 2, 3);
   expect(taps_inside(5, 1, 3, 5), 0, 0);
   EXPECT_EQ(taps_inside(-9, 2, 3, 5).begin, taps_inside(-9, 2, 3, 5).end);
+}
+
+/// Each by the kernels that take it: whoever shares the tasks, the bits are the same, and the grid
+/// that prepare() puts into the shape is the one that the tasks would find.
+TEST(Conv, TheCutChangesNothing) {
+  std::vector<ConvShape> shapes = {square(20, 70, 150, 1, 1, 0, 1, 1, 2),
+                                   square(15, 24, 200, 3, 1, 1), square(41, 3, 64, 7, 2, 3),
+                                   square(9, 1200, 70, 1, 1, 0)};
+  shapes[2].x_is_plain = true;
+  shapes[3].prologue = ConvPrologue::kAffineRelu;
+  shapes.push_back(square(24, 40, 200, 3, 1, 1));
+  shapes.back().winograd_outputs = 4;
+  for (const ConvShape& alone : shapes) {
+    const Case data(alone);
+    for (const ConvKernel* kernel : conv_kernels()) {
+      if (!takes(*kernel, alone) || reads_plain(*kernel) != alone.x_is_plain) continue;
+      const auto want = run_kernel(*kernel, alone, data, data.view(), {});
+      for (const std::int64_t workers : {1, 2, 3, 4, 8}) {
+        ConvShape shape = alone;
+        shape.workers = workers;
+        EXPECT_EQ(run_kernel(*kernel, shape, data, data.view(), {}), want) << kernel->name;
+        if (kernel->prepare == nullptr) continue;
+        ConvShape prepared = shape;
+        kernel->prepare(prepared);
+        EXPECT_EQ(kernel->task_count(prepared), kernel->task_count(shape)) << kernel->name;
+        EXPECT_EQ(run_kernel(*kernel, prepared, data, data.view(), {}), want) << kernel->name;
+      }
+    }
+  }
 }
 
 }  // namespace
