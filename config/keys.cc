@@ -229,6 +229,20 @@ Status set_recorder_memory(RunConfig& config, std::string_view text) {
   return read_bytes(text, config.settings.recorder_memory_bytes);
 }
 
+Status set_slowdown(RunConfig& config, std::string_view text) {
+  double percent = 0.0;
+  if (!text.ends_with('%')) return usage_error("'{}' is no share; write 2% or 0.5%", text);
+  LODE_CHECK_OK(read_positive(text.substr(0, text.size() - 1), percent));
+  constexpr double kMostPercent = 1000.0;
+  if (percent > kMostPercent) return usage_error("'{}' is above {}%", text, kMostPercent);
+  config.sut_slowdown_percent = percent;
+  return {};
+}
+std::string slowdown_text(const RunConfig& config) {
+  const double percent = config.sut_slowdown_percent;
+  return percent > 0 ? number_text(percent) + "%" : "";
+}
+
 std::string cpus_text(const RunConfig& config) {
   std::string text;
   for (const int cpu : config.cpus) {
@@ -283,7 +297,7 @@ constexpr KeySpec kSutKeys[] = {
      .text = [](const RunConfig& c) { return std::string(sut_name(c.sut)); }},
     {.name = "delay", .type = ValueType::kText,
      .doc = "the delay SUT's latency: constant:1ms, uniform:1ms,3ms, exponential:2ms and others",
-     .applies = {{}, {}, kDelay},
+     .applies = {{}, {}, kDelay}, .holds_commas = true,
      .set = [](RunConfig& c, std::string_view t) { return set_text(c.delay, t); },
      .text = [](const RunConfig& c) { return c.delay; }},
     {.name = "batch", .type = ValueType::kCount, .doc = "most samples in one engine call",
@@ -304,8 +318,12 @@ constexpr KeySpec kSutKeys[] = {
      .text = [](const RunConfig& c) { return c.isa; }},
     {.name = "cpus", .type = ValueType::kCpuList,
      .doc = "processors to pin the workers to; not set: not pinned", .applies = {{}, {}, kEngine},
+     .holds_commas = true,
      .set = [](RunConfig& c, std::string_view t) { return read_cpu_list(t, c.cpus); },
      .text = cpus_text},
+    {.name = "sut_slowdown", .type = ValueType::kText,
+     .doc = "a test aid: each answer is held back by this share of its service time, such as 2%",
+     .set = set_slowdown, .text = slowdown_text},
 };
 
 // When it ends, and what makes it valid.
@@ -335,7 +353,7 @@ constexpr KeySpec kRuleKeys[] = {
      .set = set_target_qps, .text = target_qps_text},
     {.name = "arrivals", .type = ValueType::kText,
      .doc = "how queries arrive: poisson, constant, burst:N, step:QPS@TIME,... or replay:FILE",
-     .applies = {kServer, {}, {}},
+     .applies = {kServer, {}, {}}, .holds_commas = true,
      .set = set_arrivals, .text = [](const RunConfig& c) { return c.arrivals; }},
     {.name = "find_peak", .type = ValueType::kChoice,
      .doc = "on: searches for the highest rate that holds target_latency, from target_qps on",

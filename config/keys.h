@@ -42,6 +42,7 @@ struct KeySpec {
   std::span<const std::string_view> choices = {};
   Applies applies = {};
   bool recorded = true;                              ///< part of what makes two runs the same
+  bool holds_commas = false;                         ///< one value may hold commas
   std::span<const std::string_view> also_sets = {};  ///< keys that this one gives a value, too
   /// Reads `text`; the error does not name the key.
   Status (*set)(RunConfig& config, std::string_view text) = nullptr;

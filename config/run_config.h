@@ -37,6 +37,7 @@ struct RunConfig {
   std::uint64_t instances = 1;  ///< engines side by side
   std::string isa = "best";
   std::vector<int> cpus;
+  double sut_slowdown_percent = 0.0;  ///< of its service time, by which each answer is held back
 
   std::optional<std::uint64_t> seed;      ///< the three of `settings` derive from it
   std::optional<double> accuracy_target;  ///< least top-1, a fraction

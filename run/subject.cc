@@ -140,6 +140,7 @@ Result<Subject> open_subject(const ResolvedConfig& config) {
   request.delay = values.delay;
   request.delay_workers = static_cast<int>(values.instances);
   request.seed = values.settings.schedule_seed;
+  request.slowdown = values.sut_slowdown_percent / 100.0;
   auto made = sut::make_sut(request, *subject.library, *subject.clock);
   if (!made.ok()) {
     const bool own = values.sut == SutKind::kDelay;

@@ -5,6 +5,7 @@
 #include "sut/delay_sut.h"
 #include "sut/engine_sut.h"
 #include "sut/null_sut.h"
+#include "sut/slowed_sut.h"
 
 namespace lode::sut {
 namespace {
@@ -48,7 +49,11 @@ std::span<const SutKind> sut_kinds() {
 SutResult make_sut(const SutRequest& request, const SampleLibrary& library, Clock& clock) {
   std::string names;
   for (const Entry& entry : kEntries) {
-    if (entry.kind.name == request.name) return entry.make(request, library, clock);
+    if (entry.kind.name == request.name) {
+      LODE_TRY(auto made, entry.make(request, library, clock));
+      if (request.slowdown <= 0.0) return made;
+      return SutResult(std::make_unique<SlowedSut>(std::move(made), request.slowdown, clock));
+    }
     names += fmt::format("{}{}", names.empty() ? "" : ", ", entry.kind.name);
   }
   return usage_error("sut: '{}' is not known; use one of {}", request.name, names);

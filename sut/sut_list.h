@@ -32,6 +32,8 @@ struct SutRequest {
   std::string delay = "constant:1ms";  ///< sut/latency_distribution.h has the spelling
   int delay_workers = 1;               ///< samples that are in service at once
   std::uint64_t seed = 0;
+
+  double slowdown = 0.0;  ///< above 0: whichever it is, made slower by this share (slowed_sut.h)
 };
 
 struct SutKind {

@@ -53,6 +53,7 @@ TEST(Keys, SetChangesWhatTextShows) {
                                                                   {"expected_qps", "12.5"},
                                                                   {"early_stopping", "on"},
                                                                   {"round_activations", "on"},
+                                                                  {"sut_slowdown", "2%"},
                                                                   {"recorder_memory", "3MiB"},
                                                                   {"coalesce", "on"},
                                                                   {"find_peak", "on"},
