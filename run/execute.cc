@@ -125,6 +125,17 @@ Result<record::Measurement> measure(const config::RunConfig& values,
   return std::move(search.measurement);
 }
 
+record::Answers answers_to(const record::RawTimes& raw, const Scorer& scorer,
+                           const SampleLibrary& library) {
+  record::Answers answers;
+  for (const std::int64_t sample : raw.sample_index) {
+    const auto index = static_cast<SampleIndex>(sample);
+    answers.predicted.push_back(scorer.predicted(index));
+    answers.label.push_back(library.label(index));
+  }
+  return answers;
+}
+
 /// Names the directory asked for where an error names its staging place.
 Error in_users_terms(const Error& error, const PendingDirectory& directory,
                      const std::filesystem::path& output) {
@@ -139,8 +150,8 @@ Error in_users_terms(const Error& error, const PendingDirectory& directory,
 
 Status write_files(const ResolvedConfig& config, const RunOutcome& outcome,
                    const std::filesystem::path& folder) {
-  LODE_CHECK_OK(
-      record::write_samples(outcome.raw, outcome.record.id, folder / record::kSamplesFile));
+  LODE_CHECK_OK(record::write_samples(outcome.raw, outcome.record.id, folder / record::kSamplesFile,
+                                      outcome.answers));
   LODE_CHECK_OK(
       write_file_atomically(folder / record::kConfigFile, config::effective_yaml(config)));
   return write_file_atomically(folder / record::kResultFile, record::to_json(outcome.record));
@@ -189,6 +200,7 @@ Result<RunOutcome> execute(const ResolvedConfig& config, std::string_view comman
   if (scorer.has_value()) {
     LODE_TRY(record.accuracy, scorer->result());
     record.accuracy->target_top1 = values.accuracy_target;
+    outcome.answers = answers_to(measurement.raw, *scorer, *subject.library);
   }
   record.resources = read_resources();
   outcome.raw = std::move(measurement.raw);

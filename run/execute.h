@@ -21,6 +21,7 @@ struct RunHooks {
 struct RunOutcome {
   record::Record record;
   record::RawTimes raw;
+  record::Answers answers;  ///< accuracy mode
   std::filesystem::path directory;
 };
 

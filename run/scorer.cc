@@ -17,7 +17,9 @@ Error label_out_of_range(SampleIndex index, std::int64_t label, std::int64_t cla
 }  // namespace
 
 Scorer::Scorer(const SampleLibrary& library)
-    : library_(library), seen_(library.total_sample_count(), false) {}
+    : library_(library),
+      seen_(library.total_sample_count(), false),
+      predicted_(library.total_sample_count(), -1) {}
 
 Status Scorer::add(SampleIndex index, std::span<const std::byte> output) {
   if (error_.has_value()) return *error_;
@@ -56,6 +58,7 @@ Status Scorer::score(SampleIndex index, std::span<const std::byte> output) {
   const auto larger =
       std::count_if(scores_.begin(), scores_.end(), [own](float score) { return score > own; });
   constexpr std::ptrdiff_t kTop = 5;
+  predicted_[index] = largest - scores_.begin();
   ++accuracy_.samples;
   if (largest - scores_.begin() == label) ++accuracy_.top1_correct;
   if (larger < kTop) ++accuracy_.top5_correct;

@@ -27,11 +27,15 @@ class Scorer {
   /// What was scored so far; fails with the first output that could not be scored.
   [[nodiscard]] Result<record::Accuracy> result() const;
 
+  /// The class with a sample's largest score; -1 if it was not scored.
+  [[nodiscard]] std::int64_t predicted(SampleIndex index) const { return predicted_[index]; }
+
  private:
   Status score(SampleIndex index, std::span<const std::byte> output);
 
   const SampleLibrary& library_;
   std::vector<bool> seen_;
+  std::vector<std::int64_t> predicted_;  ///< by index
   std::vector<float> scores_;
   record::Accuracy accuracy_;
   std::optional<Error> error_;

@@ -100,13 +100,18 @@ def check_samples(check, queries, samples):
                 bool(np.array_equal(last, completed)), True)
 
 
-def check_accuracy(check, record):
-    """Shares are counts over samples, and every completed sample was scored."""
+def check_accuracy(check, record, answers):
+    """Shares are counts over samples, every completed sample was scored, and top-1 is the number of
+    answers (predicted, label) that agree."""
     accuracy = record["accuracy"]
     check.equal("accuracy (mode)", accuracy is not None, record["mode"] == "accuracy")
     if accuracy is None:
         return
     check.equal("accuracy.samples", accuracy["samples"], record["metrics"]["samples"])
+    if answers is not None:
+        predicted, label = answers
+        check.equal("accuracy.top1_correct", accuracy["top1_correct"],
+                    int(((predicted == label) & (predicted != NEVER)).sum()))
     for name in ("top1", "top5"):
         share = accuracy[f"{name}_correct"] / max(accuracy["samples"], 1)
         check.equal(f"accuracy.{name}", accuracy[name], share)
@@ -139,19 +144,23 @@ def check_headline(check, record, latencies, rate):
 
 
 def read_run(folder):
-    """The record, the columns of both groups, and the id in samples.h5."""
+    """The record, the columns of both groups, the answers if there are any, and the id in
+    samples.h5."""
     record = json.loads((folder / "result.json").read_text())
     with h5py.File(folder / "samples.h5", "r") as file:
         queries = [file[f"queries/{name}"][:] for name in
                    ("scheduled_ns", "issued_ns", "completed_ns")]
         samples = [file[f"samples/{name}"][:] for name in ("index", "query", "completed_ns")]
+        answers = [file[f"samples/{name}"][:] for name in ("predicted", "label")
+                   if f"samples/{name}" in file]
         run = file.attrs["run"]
-    return record, queries, samples, run if isinstance(run, str) else run.decode()
+    run = run if isinstance(run, str) else run.decode()
+    return record, queries, samples, answers or None, run
 
 
 def check_run(folder):
     check = Check(str(folder))
-    record, queries, samples, run = read_run(folder)
+    record, queries, samples, answers, run = read_run(folder)
     check.equal("samples.h5: run", run, record["id"])
     scheduled, issued, completed = queries
     check_samples(check, queries, samples)
@@ -161,7 +170,7 @@ def check_run(folder):
         check.equal("samples.h5: index within the dataset", bool(inside.all()), True)
     verdict = record["verdict"]
     check.equal("verdict.valid", verdict["valid"], not verdict["reasons"])
-    check_accuracy(check, record)
+    check_accuracy(check, record, answers)
     metrics = record["metrics"]
 
     answered = completed != NEVER

@@ -97,6 +97,12 @@ struct Record {
   Resources resources;
 };
 
+/// Accuracy mode: one entry a sample, in order of issue; otherwise empty.
+struct Answers {
+  std::vector<std::int64_t> predicted;  ///< the class with the largest score; -1: not scored
+  std::vector<std::int64_t> label;      ///< the right class
+};
+
 /// An identifier of a run that started at `unix_ms`; `salt` tells apart what starts together.
 [[nodiscard]] std::string make_run_id(std::int64_t unix_ms, std::string_view salt);
 /// 1767225599123 -> "2025-12-31T23:59:59.123Z".
@@ -113,15 +119,20 @@ struct Record {
 /// Reads the record of a run directory, or of a path to its result.json.
 [[nodiscard]] Result<Record> read_record(const std::filesystem::path& path);
 
-/// samples.h5: /queries/{scheduled,issued,completed}_ns, /samples/{index,query,completed_ns}, all
-/// int64 and checksummed; attributes schema and run (the record's id).
+/// samples.h5: /queries/{scheduled,issued,completed}_ns, /samples/{index,query,completed_ns}, in
+/// accuracy mode also /samples/{predicted,label}, all int64 and checksummed; attributes schema and
+/// run (the record's id).
 [[nodiscard]] Status write_samples(const RawTimes& raw, std::string_view run_id,
-                                   const std::filesystem::path& path);
+                                   const std::filesystem::path& path, const Answers& answers = {});
 /// Reads and checks: equal lengths, queries in range.
 [[nodiscard]] Result<RawTimes> read_samples(const std::filesystem::path& path);
 /// Checks also that the times are those of `record`: its id, its counts, samples of its dataset.
 [[nodiscard]] Result<RawTimes> read_samples(const std::filesystem::path& path,
                                             const Record& record);
+
+/// What was answered to the samples of samples.h5, in their order; empty lists if the run was not
+/// scored. Reads and checks: as many answers as samples.
+[[nodiscard]] Result<Answers> read_answers(const std::filesystem::path& path);
 
 /// Names of the files of a run directory.
 inline constexpr std::string_view kResultFile = "result.json";

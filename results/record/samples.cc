@@ -11,10 +11,12 @@ namespace {
 /// Values a chunk: 1 MiB, large enough that the checksums cost nothing to speak of.
 constexpr std::size_t kChunkValues = 1U << 17;
 
-struct Column {
+template <typename Columns>
+struct ColumnOf {
   std::string_view name;
-  std::vector<std::int64_t> RawTimes::*values;
+  std::vector<std::int64_t> Columns::*values;
 };
+using Column = ColumnOf<RawTimes>;
 
 constexpr std::array kQueryColumns = {
     Column{"/queries/scheduled_ns", &RawTimes::scheduled_ns},
@@ -26,9 +28,15 @@ constexpr std::array kSampleColumns = {
     Column{"/samples/query", &RawTimes::sample_query},
     Column{"/samples/completed_ns", &RawTimes::sample_completed_ns},
 };
+// There in accuracy mode alone, and then both.
+constexpr std::array kAnswerColumns = {
+    ColumnOf<Answers>{"/samples/predicted", &Answers::predicted},
+    ColumnOf<Answers>{"/samples/label", &Answers::label},
+};
 
-Status write_column(h5::File& file, const Column& column, const RawTimes& raw) {
-  const std::vector<std::int64_t>& values = raw.*column.values;
+template <typename Columns>
+Status write_column(h5::File& file, const ColumnOf<Columns>& column, const Columns& columns) {
+  const std::vector<std::int64_t>& values = columns.*column.values;
   const auto count = static_cast<std::int64_t>(values.size());
   const std::size_t chunk = std::clamp<std::size_t>(values.size(), 1, kChunkValues);
   const h5::StorageOptions storage{
@@ -39,12 +47,13 @@ Status write_column(h5::File& file, const Column& column, const RawTimes& raw) {
   return file.write_rows(column.name, 0, values.size(), view);
 }
 
-Status read_column(const h5::File& file, const Column& column, RawTimes& raw) {
+template <typename Columns>
+Status read_column(const h5::File& file, const ColumnOf<Columns>& column, Columns& columns) {
   LODE_TRY(const h5::DatasetInfo info, file.info(column.name));
   if (info.dtype != DType::kI64 || info.shape.rank() != 1) {
     return runtime_error("{}: expected one row of 64-bit integers", column.name);
   }
-  std::vector<std::int64_t>& values = raw.*column.values;
+  std::vector<std::int64_t>& values = columns.*column.values;
   values.resize(static_cast<std::size_t>(info.shape[0]));
   if (values.empty()) return {};
   return file.read_rows(
@@ -105,28 +114,43 @@ Status read_all(const h5::File& file, RawTimes& raw, const Record* record) {
   return record == nullptr ? Status{} : check_belongs(file, raw, *record);
 }
 
+Status read_all(const h5::File& file, Answers& answers) {
+  for (const auto& column : kAnswerColumns) {
+    if (file.has(column.name)) LODE_CHECK_OK(read_column(file, column, answers));
+  }
+  if (answers.predicted.empty() && answers.label.empty()) return {};
+  LODE_TRY(const h5::DatasetInfo samples, file.info(kSampleColumns.front().name));
+  const auto count = static_cast<std::size_t>(samples.shape.empty() ? 0 : samples.shape[0]);
+  if (answers.predicted.size() == count && answers.label.size() == count) return {};
+  return runtime_error("/samples/predicted and /samples/label are not of every sample");
+}
+
+/// What base/h5 reports names the file already.
+Error named(const Error& error, const std::filesystem::path& path) {
+  return error.message.find(path.string()) != std::string::npos ? error
+                                                                : error.within(path.string());
+}
+
 Result<RawTimes> read_file_of(const std::filesystem::path& path, const Record* record) {
   LODE_TRY(const h5::File file, h5::File::open(path));
   RawTimes raw;
   const Status status = read_all(file, raw, record);
-  if (!status.ok()) {
-    // What base/h5 reports names the file already.
-    const std::string& message = status.error().message;
-    if (message.find(path.string()) != std::string::npos) return status.error();
-    return status.error().within(path.string());
-  }
+  if (!status.ok()) return named(status.error(), path);
   return raw;
 }
 
 }  // namespace
 
 Status write_samples(const RawTimes& raw, std::string_view run_id,
-                     const std::filesystem::path& path) {
+                     const std::filesystem::path& path, const Answers& answers) {
   LODE_TRY(h5::File file, h5::File::create(path));
   LODE_CHECK_OK(file.set_attribute("schema", kSamplesSchema));
   LODE_CHECK_OK(file.set_attribute("run", run_id));
   for (const Column& column : kQueryColumns) LODE_CHECK_OK(write_column(file, column, raw));
   for (const Column& column : kSampleColumns) LODE_CHECK_OK(write_column(file, column, raw));
+  for (const auto& column : kAnswerColumns) {
+    if (!(answers.*column.values).empty()) LODE_CHECK_OK(write_column(file, column, answers));
+  }
   return file.close();
 }
 
@@ -136,6 +160,14 @@ Result<RawTimes> read_samples(const std::filesystem::path& path) {
 
 Result<RawTimes> read_samples(const std::filesystem::path& path, const Record& record) {
   return read_file_of(path, &record);
+}
+
+Result<Answers> read_answers(const std::filesystem::path& path) {
+  LODE_TRY(const h5::File file, h5::File::open(path));
+  Answers answers;
+  const Status status = read_all(file, answers);
+  if (!status.ok()) return named(status.error(), path);
+  return answers;
 }
 
 }  // namespace lode::record

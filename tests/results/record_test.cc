@@ -211,6 +211,25 @@ TEST_F(RecordFiles, SamplesThatContradictThemselvesAreRefused) {
   EXPECT_THAT(read_samples(folder_ / "b.h5").error().message, HasSubstr("names query 4 of 4"));
 }
 
+TEST_F(RecordFiles, AnswersSurviveWritingAndReading) {
+  const RawTimes raw = sample_times(4);
+  const std::size_t samples = raw.sample_index.size();
+  Answers answers{std::vector<std::int64_t>(samples, 7), std::vector<std::int64_t>(samples, 7)};
+  answers.predicted[1] = -1;
+  ASSERT_TRUE(write_samples(raw, "id", folder_ / "scored.h5", answers).ok());
+  const auto read = read_answers(folder_ / "scored.h5");
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(read->predicted, answers.predicted);
+  EXPECT_EQ(read->label, answers.label);
+  EXPECT_TRUE(read_samples(folder_ / "scored.h5").ok());
+
+  ASSERT_TRUE(write_samples(raw, "id", folder_ / "unscored.h5").ok());
+  EXPECT_TRUE(read_answers(folder_ / "unscored.h5")->predicted.empty());
+  answers.label.clear();
+  ASSERT_TRUE(write_samples(raw, "id", folder_ / "half.h5", answers).ok());
+  EXPECT_THAT(read_answers(folder_ / "half.h5").error().message, HasSubstr("of every sample"));
+}
+
 TEST_F(RecordFiles, SamplesOfAnotherRunAreRefused) {
   Record record = sample_record();
   record.metrics.queries = 4;

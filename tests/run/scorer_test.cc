@@ -49,6 +49,8 @@ TEST(Scorer, CountsTop1AndTop5) {
   EXPECT_EQ(result->top5_correct, 3U);
   EXPECT_DOUBLE_EQ(result->top1, 0.5);
   EXPECT_DOUBLE_EQ(result->top5, 0.75);
+  EXPECT_EQ(scorer.predicted(0), 0);
+  EXPECT_EQ(scorer.predicted(3), 2);
 }
 
 TEST(Scorer, OfEqualScoresTheFirstIsTop1AndAllAreTop5) {
