@@ -73,7 +73,33 @@ Result<std::vector<T>> parse_list(std::string_view flag, std::string_view text, 
   }
 }
 
+/// As a shell would read it back.
+std::string quoted(const std::string& word) {
+  constexpr std::string_view kSafe =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-=:,@%";
+  if (!word.empty() && word.find_first_not_of(kSafe) == std::string::npos) return word;
+  std::string text = "'";
+  for (const char c : word) {
+    if (c == '\'') {
+      text += "'\\''";
+    } else {
+      text += c;
+    }
+  }
+  text += '\'';
+  return text;
+}
+
 }  // namespace
+
+std::string command_line(const Invocation& invocation) {
+  std::string text = "lode";
+  for (const std::string& argument : invocation.arguments) {
+    text += ' ';
+    text += quoted(argument);
+  }
+  return text;
+}
 
 Status print(std::string_view text) {
   errno = 0;
@@ -116,6 +142,8 @@ int run_command_line(int argc, const char* const* argv) {
   app.footer(footer());
   add_run_command(app, invocation);
   add_rerun_command(app, invocation);
+  add_sweep_command(app, invocation);
+  add_compare_command(app, invocation);
   add_show_command(app, invocation);
   add_dataset_commands(app, invocation);
   add_model_commands(app, invocation);

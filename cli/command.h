@@ -29,14 +29,19 @@ struct Invocation {
   std::function<Result<int>()> action;  ///< returns the exit code
 };
 
+/// The command line as a shell would read it back.
+[[nodiscard]] std::string command_line(const Invocation& invocation);
+
 // One function a file, each adding its commands to `app`.
 void add_check_command(CLI::App& app, Invocation& invocation);
+void add_compare_command(CLI::App& app, Invocation& invocation);
 void add_dataset_commands(CLI::App& app, Invocation& invocation);
 void add_model_commands(CLI::App& app, Invocation& invocation);
 void add_quantize_command(CLI::App& app, Invocation& invocation);
 void add_rerun_command(CLI::App& app, Invocation& invocation);
 void add_run_command(CLI::App& app, Invocation& invocation);
 void add_show_command(CLI::App& app, Invocation& invocation);
+void add_sweep_command(CLI::App& app, Invocation& invocation);
 
 /// Writes a result to stdout and flushes; a closed pipe or full disk is an error.
 [[nodiscard]] Status print(std::string_view text);

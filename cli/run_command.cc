@@ -39,32 +39,6 @@ std::string live_line(const LiveStatus& status) {
   return line;
 }
 
-/// As a shell would read it back.
-std::string quoted(const std::string& word) {
-  constexpr std::string_view kSafe =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./+-=:,@%";
-  if (!word.empty() && word.find_first_not_of(kSafe) == std::string::npos) return word;
-  std::string text = "'";
-  for (const char c : word) {
-    if (c == '\'') {
-      text += "'\\''";
-    } else {
-      text += c;
-    }
-  }
-  text += '\'';
-  return text;
-}
-
-std::string command_line(const Invocation& invocation) {
-  std::string text = "lode";
-  for (const std::string& argument : invocation.arguments) {
-    text += ' ';
-    text += quoted(argument);
-  }
-  return text;
-}
-
 int exit_code(const record::Record& record) {
   if (record.interrupted) return kExitInterrupted;
   if (!record.verdict.valid) return kExitInvalidRun;

@@ -59,8 +59,7 @@ class Collector {
   std::vector<Assignment> all_;
 };
 
-Status add_yaml(Collector& collector, std::string_view text, std::string_view name) {
-  LODE_TRY(const std::vector<YamlEntry> entries, parse_flat_yaml(text, name));
+Status add_entries(Collector& collector, const std::vector<YamlEntry>& entries) {
   for (const YamlEntry& entry : entries) {
     LODE_CHECK_OK(
         collector.add(entry.key, entry.value, {Origin::kFile, entry.key_at}, entry.value_at));
@@ -77,14 +76,10 @@ std::string_view without_rerun(std::string_view from) {
 
 Status add_file(Collector& collector, const ConfigSources& sources) {
   if (sources.file.has_value()) {
-    Result<std::string> text = read_file(*sources.file);
-    if (!text.ok()) return Error{ErrorKind::kUsage, text.error().message};
-    if (text->starts_with("\x89HDF")) {
-      return usage_error("'{}' is an HDF5 file and no configuration; give it with --dataset",
-                         sources.file->string());
-    }
-    LODE_CHECK_OK(add_yaml(collector, *text, sources.file->string()));
+    LODE_TRY(const std::vector<YamlEntry> entries, read_config_file(*sources.file));
+    LODE_CHECK_OK(add_entries(collector, entries));
   }
+  LODE_CHECK_OK(add_entries(collector, sources.entries));
   for (const StoredValue& stored : sources.stored) {
     const std::string where = fmt::format("{}: config.{}", sources.stored_name, stored.key);
     if (find_key(stored.key) == nullptr) return unknown_key(where, stored.key);
@@ -241,6 +236,16 @@ std::string ResolvedConfig::where(std::string_view key) const {
     return setting.source.where;
   }
   return std::string(key);
+}
+
+Result<std::vector<YamlEntry>> read_config_file(const std::filesystem::path& path) {
+  Result<std::string> text = read_file(path);
+  if (!text.ok()) return Error{ErrorKind::kUsage, text.error().message};
+  if (text->starts_with("\x89HDF")) {
+    return usage_error("'{}' is an HDF5 file and no configuration; give it with --dataset",
+                       path.string());
+  }
+  return parse_flat_yaml(*text, path.string());
 }
 
 std::vector<NamedValue> environment_settings() {

@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "config/run_config.h"
+#include "config/yaml_file.h"
 
 namespace lode::config {
 
@@ -26,6 +27,7 @@ struct StoredValue {
 
 struct ConfigSources {
   std::optional<std::filesystem::path> file;
+  std::vector<YamlEntry> entries;  ///< of a file that was read already
   /// Values of a stored run, which stand in for a file; `stored_name` is its name in errors.
   std::vector<StoredValue> stored;
   std::string stored_name;
@@ -33,6 +35,9 @@ struct ConfigSources {
   std::vector<std::string> sets;        ///< "batch=4", as --set has them
   std::vector<NamedValue> flags;        ///< key and value
 };
+
+/// The entries of a configuration file. Usage errors name the file.
+[[nodiscard]] Result<std::vector<YamlEntry>> read_config_file(const std::filesystem::path& path);
 
 /// LODE_SET_* of this process.
 [[nodiscard]] std::vector<NamedValue> environment_settings();

@@ -1,4 +1,4 @@
-// Validates a record against docs/run-record.schema.json.
+// Validates JSON documents against the schemas of docs/.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,15 +14,18 @@
 
 namespace lode::record {
 
-inline bool fits_schema(const nlohmann::json& record) {
-  const auto text = read_file(std::string(LODE_SOURCE_DIR) + "/docs/run-record.schema.json");
+/// `schema`: a file of docs/.
+inline bool fits_schema(const nlohmann::json& document,
+                        const std::string& schema_file = "run-record.schema.json") {
+  const auto text = read_file(std::string(LODE_SOURCE_DIR) + "/docs/" + schema_file);
   EXPECT_TRUE(text.ok());
+  if (!text.ok()) return false;
   const auto schema_json = nlohmann::json::parse(*text);
   valijson::Schema schema;
   valijson::SchemaParser(valijson::SchemaParser::kDraft7)
       .populateSchema(valijson::adapters::NlohmannJsonAdapter(schema_json), schema);
   valijson::Validator validator;
-  return validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(record), nullptr);
+  return validator.validate(schema, valijson::adapters::NlohmannJsonAdapter(document), nullptr);
 }
 
 }  // namespace lode::record

@@ -1,0 +1,17 @@
+// Any bytes as plan.json: they are read or refused, and what was read is written and read back.
+#include <cstdint>
+#include <string_view>
+
+#include "base/assert.h"
+#include "results/sweep/plan.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace lode::sweep;
+  const auto plan = plan_from_json({reinterpret_cast<const char*>(data), size}, "fuzz");
+  if (!plan.ok()) return 0;
+  const auto again = plan_from_json(to_json(*plan), "again");
+  LODE_ASSERT(again.ok());
+  LODE_ASSERT(to_json(*again) == to_json(*plan));
+  LODE_ASSERT(difference(plan->identity, again->identity).empty());
+  return 0;
+}

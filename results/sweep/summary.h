@@ -1,0 +1,75 @@
+// What a sweep found: each point's figures over its repeats, the Pareto front, the best point under
+// constraints. Made from the plan and the records alone.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "results/record/figures.h"
+#include "results/stats/ratio_interval.h"
+#include "results/sweep/plan.h"
+
+namespace lode::sweep {
+
+inline constexpr std::string_view kSweepSchema = "lodestone.sweep/1";
+
+/// One run that was made, or tried.
+struct RunOutcome {
+  std::uint64_t repeat = 1;
+  std::optional<record::Record> record;
+  std::string failure;  ///< why there is no record; "" if there is one
+};
+
+struct FigureValue {
+  const record::Figure* figure = nullptr;
+  stats::Estimate estimate;  ///< over the point's valid runs
+};
+
+struct PointSummary {
+  std::vector<RunOutcome> runs;  ///< by repeat; those not made yet are left out
+  std::vector<FigureValue>
+      figures;              ///< those that its runs measured, in the order of all_figures()
+  std::uint64_t valid = 0;  ///< runs
+  std::string trouble;  ///< the first failure or broken rule, and how many runs had one; "" if none
+  bool on_front = false;
+
+  /// The figure's estimate, or none.
+  [[nodiscard]] const stats::Estimate* find(const record::Figure& figure) const;
+};
+
+/// "p99<15ms": a bound on a figure.
+struct Constraint {
+  const record::Figure* figure = nullptr;
+  bool below = true;   ///< the figure is to be below `bound`, otherwise above it
+  double bound = 0.0;  ///< in the figure's unit
+  std::string text;    ///< as it was written
+};
+
+/// What is asked of a summary.
+struct Question {
+  std::vector<const record::Figure*> front;  ///< of these, the Pareto front; empty: none
+  const record::Figure* best = nullptr;      ///< of this, the best point; null: none is asked
+  std::vector<Constraint> constraints;       ///< that `best` has to keep
+};
+
+struct Summary {
+  std::vector<PointSummary> points;  ///< as in the plan
+  std::optional<std::size_t> best;   ///< the point; none if nothing keeps the constraints
+  std::uint64_t runs_made = 0;
+  std::uint64_t runs_failed = 0;  ///< without a record
+  std::uint64_t runs_invalid = 0;
+};
+
+/// `runs[i]` are those of the plan's point i. INVALID runs count in nothing but `trouble`: a point
+/// without a valid run has no figures, and is neither on the front nor the best. A point is on the
+/// front if no other is at least as good in every figure and better in one.
+[[nodiscard]] Summary summarize(const Plan& plan, std::vector<std::vector<RunOutcome>> runs,
+                                const Question& question);
+
+/// sweep.json ("lodestone.sweep/1", docs/sweep.schema.json).
+[[nodiscard]] std::string to_json(const Plan& plan, const Summary& summary,
+                                  const Question& question);
+
+}  // namespace lode::sweep

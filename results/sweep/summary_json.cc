@@ -1,0 +1,94 @@
+// Summary -> sweep.json.
+#include <nlohmann/json.hpp>
+
+#include "results/sweep/summary.h"
+
+namespace lode::sweep {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json text_or_null(const std::string& text) {
+  return text.empty() ? Json() : Json(text);
+}
+
+Json estimate_json(const FigureValue& value) {
+  const stats::Estimate& estimate = value.estimate;
+  const bool has_interval = estimate.method != stats::IntervalMethod::kNone;
+  return {{"unit", record::unit_name(value.figure->unit)},
+          {"value", estimate.value},
+          {"lower", has_interval ? Json(estimate.lower) : Json()},
+          {"upper", has_interval ? Json(estimate.upper) : Json()},
+          {"method", stats::method_name(estimate.method)}};
+}
+
+Json run_json(const Point& point, const RunOutcome& run) {
+  Json json = {{"repeat", run.repeat}};
+  if (!run.record.has_value()) {
+    json["failure"] = run.failure;
+    return json;
+  }
+  json["directory"] = run_directory({}, point, run.repeat).string();
+  json["id"] = run.record->id;
+  json["valid"] = run.record->verdict.valid;
+  Json reasons = Json::array();
+  for (const record::Reason& reason : run.record->verdict.reasons) reasons.push_back(reason.rule);
+  json["broken_rules"] = std::move(reasons);
+  return json;
+}
+
+Json point_json(const Point& point, const PointSummary& summary) {
+  Json values = Json::object();
+  for (const Named& each : point.values) values[each.name] = each.value;
+  Json runs = Json::array();
+  for (const RunOutcome& run : summary.runs) runs.push_back(run_json(point, run));
+  Json figures = Json::object();
+  for (const FigureValue& each : summary.figures) {
+    figures[std::string(each.figure->name)] = estimate_json(each);
+  }
+  return {{"name", point.name},
+          {"values", std::move(values)},
+          {"runs", std::move(runs)},
+          {"valid_runs", summary.valid},
+          {"trouble", text_or_null(summary.trouble)},
+          {"figures", std::move(figures)},
+          {"on_front", summary.on_front}};
+}
+
+Json best_json(const Plan& plan, const Summary& summary, const Question& question) {
+  if (question.best == nullptr) return Json();
+  Json constraints = Json::array();
+  for (const Constraint& constraint : question.constraints) constraints.push_back(constraint.text);
+  return {{"figure", question.best->name},
+          {"where", std::move(constraints)},
+          {"point", summary.best.has_value() ? Json(plan.points[*summary.best].name) : Json()}};
+}
+
+}  // namespace
+
+std::string to_json(const Plan& plan, const Summary& summary, const Question& question) {
+  Json axes = Json::array();
+  for (const Axis& axis : plan.axes) axes.push_back({{"key", axis.key}, {"values", axis.values}});
+  Json front = Json::array();
+  for (const record::Figure* figure : question.front) front.push_back(figure->name);
+  Json points = Json::array();
+  for (std::size_t i = 0; i < plan.points.size(); ++i) {
+    points.push_back(point_json(plan.points[i], summary.points[i]));
+  }
+  const Json json = {{"schema", kSweepSchema},
+                     {"created_at", plan.created_at},
+                     {"command", plan.command},
+                     {"seed", plan.seed},
+                     {"repeats", plan.repeats},
+                     {"runs_planned", plan.order.size()},
+                     {"runs_made", summary.runs_made},
+                     {"runs_failed", summary.runs_failed},
+                     {"runs_invalid", summary.runs_invalid},
+                     {"axes", std::move(axes)},
+                     {"points", std::move(points)},
+                     {"front", std::move(front)},
+                     {"best", best_json(plan, summary, question)}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace lode::sweep
