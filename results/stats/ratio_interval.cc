@@ -185,7 +185,9 @@ RatioEstimate ratio_of_runs(std::span<const double> above, std::span<const doubl
   LODE_ASSERT(!above.empty() && !below.empty() && above.size() + below.size() > 2);
   const std::vector<double> top = logarithms(above);
   const std::vector<double> bottom = logarithms(below);
-  const Middle middle = difference(middle_of(top), top.size(), middle_of(bottom), bottom.size());
+  Middle high = middle_of(top);
+  Middle low = middle_of(bottom);
+  const Middle middle = difference(high, top.size(), low, bottom.size());
   RatioEstimate result;
   result.p_value = student_p(middle.value, middle.variance, middle.freedom);
   if (std::min(top.size(), bottom.size()) < kUnitsToTrim) {
@@ -195,8 +197,12 @@ RatioEstimate ratio_of_runs(std::span<const double> above, std::span<const doubl
   std::vector<double> draws = resampled_middles(top, options.resamples, rng);
   const std::vector<double> others = resampled_middles(bottom, options.resamples, rng);
   for (std::size_t i = 0; i < draws.size(); ++i) draws[i] -= others[i];
+  // Resampled units vary with all of them, not only with those that are kept.
+  high.freedom = static_cast<double>(top.size() - 1);
+  low.freedom = static_cast<double>(bottom.size() - 1);
+  const double freedom = difference(high, top.size(), low, bottom.size()).freedom;
   const auto fewest = static_cast<double>(std::min(top.size(), bottom.size()));
-  result.ratio = widened_percentiles(middle.value, std::move(draws), fewest - 1.0, fewest, options,
+  result.ratio = widened_percentiles(middle.value, std::move(draws), freedom, fewest, options,
                                      IntervalMethod::kRunBootstrap);
   return result;
 }
