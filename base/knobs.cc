@@ -17,6 +17,9 @@ constexpr std::string_view kSettingPrefix = "LODE_SET_";
 
 constexpr std::array kKnobs = {
     Knob{"LODE_LOG", "log level on stderr: trace, debug, info, warn (default), error, off"},
+    Knob{"LODE_PYTHON", "Python that runs adapters and other SUTs in Python; python3 without it"},
+    Knob{"LODE_PYTHON_PATH",
+         "folder of the adapters; found beside or above the program without it"},
     Knob{"LODE_SET_<KEY>", "a configuration key, as --set KEY=VALUE would set it"},
     Knob{"LODE_TEST_DATA", "folder of outside models and images for tests; they skip without it"},
 };

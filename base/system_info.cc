@@ -202,6 +202,26 @@ void read_control_groups(const Source& source, SystemInfo& info) {
   }
 }
 
+void read_nodes(const Source& source, SystemInfo& info) {
+  const auto nodes = parse_cpu_list(source.line("sys/devices/system/node/has_cpu"));
+  if (!nodes) return;
+  int used = 0;
+  for (const int node : *nodes) {
+    const auto cpus =
+        parse_cpu_list(source.line(fmt::format("sys/devices/system/node/node{}/cpulist", node)));
+    if (!cpus) return;
+    used +=
+        std::any_of(cpus->begin(), cpus->end(),
+                    [&](int cpu) {
+                      return std::binary_search(info.affinity.begin(), info.affinity.end(), cpu);
+                    })
+            ? 1
+            : 0;
+  }
+  info.numa_nodes = static_cast<int>(nodes->size());
+  if (used > 0) info.affinity_nodes = used;
+}
+
 std::vector<int> own_affinity() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -253,6 +273,10 @@ SystemInfo read_system_info(const fs::path& root) {
   read_processors(source, info);
   read_memory(source, info);
   read_control_groups(source, info);
+  read_nodes(source, info);
+  if (const auto layout = source.number("proc/sys/kernel/randomize_va_space")) {
+    info.aslr = *layout != 0;
+  }
   info.clock_source =
       source.line("sys/devices/system/clocksource/clocksource0/current_clocksource");
   const std::string load_line = source.line("proc/loadavg");
@@ -262,8 +286,11 @@ SystemInfo read_system_info(const fs::path& root) {
 }
 
 std::optional<CpuTimes> read_cpu_times(const fs::path& root) {
-  const std::string line = Source(root).line("proc/stat");
-  const auto words = split(line, ' ');
+  return parse_cpu_times(Source(root).line("proc/stat"));
+}
+
+std::optional<CpuTimes> parse_cpu_times(std::string_view stat) {
+  const auto words = split(stat.substr(0, stat.find('\n')), ' ');
   // cpu user nice system idle iowait irq softirq steal guest guest_nice; guest is within user.
   constexpr std::size_t kIdle = 4, kIowait = 5, kSteal = 8;
   if (words.size() <= kSteal || words[0] != "cpu") return std::nullopt;

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace lode {
@@ -30,6 +31,9 @@ struct SystemInfo {
   std::string transparent_hugepages;   ///< "always", "madvise", "never"
   std::string clock_source;            ///< "tsc"
   std::optional<bool> hypervisor;      ///< a virtual machine
+  std::optional<bool> aslr;            ///< memory is laid out anew for each process
+  std::optional<int> numa_nodes;       ///< that have processors
+  std::optional<int> affinity_nodes;   ///< whose processors this process may use
   std::optional<double> load_1min;
   std::optional<double> cgroup_cpus;  ///< CPU quota of the control group, in processors
   std::optional<std::uint64_t> cgroup_memory_bytes;  ///< memory limit of the control group
@@ -44,6 +48,8 @@ struct CpuTimes {
   std::uint64_t steal = 0;  ///< taken by the hypervisor
 };
 
+/// From the first line of /proc/stat's text.
+[[nodiscard]] std::optional<CpuTimes> parse_cpu_times(std::string_view stat);
 [[nodiscard]] std::optional<CpuTimes> read_cpu_times(const std::filesystem::path& root = "/");
 
 /// "0-3,8" -> 0,1,2,3,8, as the kernel writes processor lists; none if it is anything else.

@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/run_command.h"
+#include "cli/strict_option.h"
 #include "cli/table.h"
 #include "config/keys.h"
 #include "config/resolve.h"
@@ -22,6 +23,7 @@ struct RunFlags {
   std::vector<std::string> sets;
   std::string format = "text";
   bool keys = false;
+  std::string strict_machine;
   std::vector<KeyFlag> flags;
 };
 
@@ -92,6 +94,7 @@ void add_run_command(CLI::App& app, Invocation& invocation) {
   command->add_option("--format", flags->format, "of the result: text, json, csv or md")
       ->check(CLI::IsMember(format_names()));
   command->add_flag("--keys", flags->keys, "print the table of all keys, and run nothing");
+  add_strict_option(*command, "--strict-machine", flags->strict_machine);
   add_key_flags(*command, *flags);
   command->footer(
       "Every flag from --preset on is a configuration key too: in YAML and --set its name in\n"
@@ -102,6 +105,15 @@ void add_run_command(CLI::App& app, Invocation& invocation) {
       const Format format = format_from_name(flags->format);
       if (flags->keys) return print_keys(format);
       LODE_TRY(const config::ResolvedConfig config, config::resolve(sources_of(*flags)));
+      if (!flags->strict_machine.empty()) {
+        const auto against = run::items_against(run::check_this_machine(),
+                                                strictness_from_name(flags->strict_machine));
+        if (!against.empty()) {
+          note(fmt::format("lode: this machine is not fit to measure on: {}",
+                           run::describe(against)));
+          return kExitUnstable;
+        }
+      }
       return run_and_report(config, invocation, format);
     };
   });

@@ -164,6 +164,55 @@ std::string early_stopping_text(const record::EarlyStopping& early) {
   return text;
 }
 
+std::string used_text(const record::Resources& resources) {
+  std::string text = fmt::format("peak memory {}, processor time {:.2f} s",
+                                 format_bytes(resources.peak_rss_bytes), resources.cpu_seconds);
+  if (resources.sut_peak_rss_bytes && resources.sut_cpu_seconds) {
+    text += fmt::format("; the process {}, {:.2f} s", format_bytes(*resources.sut_peak_rss_bytes),
+                        *resources.sut_cpu_seconds);
+  }
+  return text;
+}
+
+std::string transport_text(const record::Transport& transport) {
+  return line("transport", fmt::format("to the process and back {} (p50), {} after a pause",
+                                       format_duration(transport.p50_ns),
+                                       format_duration(transport.paused_p50_ns)));
+}
+
+/// Mean of the known values of a series; none if there are none.
+std::optional<double> mean_of(const record::Monitoring& seen, std::string_view name) {
+  double sum = 0.0;
+  std::size_t known = 0;
+  for (const record::MonitorSeries& series : seen.series) {
+    if (series.name != name) continue;
+    for (const std::optional<double>& value : series.values) {
+      sum += value.value_or(0.0);
+      known += value.has_value() ? 1 : 0;
+    }
+  }
+  if (known == 0) return std::nullopt;
+  return sum / static_cast<double>(known);
+}
+
+std::string monitoring_text(const record::Monitoring& seen) {
+  const auto shown = [&](std::string_view series, auto text) {
+    const std::optional<double> mean = mean_of(seen, series);
+    return mean ? text(*mean) : std::string("n/a");
+  };
+  const auto cores = [](double mean) { return fmt::format("{:.2f}", mean); };
+  std::string text = fmt::format("processors used: {}", shown("process_cores", cores));
+  if (const auto sut = mean_of(seen, "sut_cores")) {
+    text += fmt::format(" here, {:.2f} by the process", *sut);
+  }
+  text += fmt::format(
+      ", steal {}, frequency {}", shown("steal", percent),
+      shown("frequency_hz", [](double mean) { return fmt::format("{:.2f} GHz", mean * 1e-9); }));
+  text += seen.energy_joules ? fmt::format(", energy {:.1f} J", *seen.energy_joules)
+                             : fmt::format(", energy n/a ({})", seen.why_no_energy);
+  return line("machine", text);
+}
+
 std::string peak_search_text(const std::vector<record::PeakProbe>& probes) {
   std::string text;
   for (const record::PeakProbe& probe : probes) {
@@ -268,9 +317,11 @@ std::string summary_text(const ShownRun& run) {
                                       counted(metrics.samples, "sample", "samples"),
                                       format_duration(metrics.duration_ns),
                                       counted(record.warmup_queries, "query", "queries")));
-  text += line("used", fmt::format("peak memory {}, processor time {:.2f} s",
-                                   format_bytes(record.resources.peak_rss_bytes),
-                                   record.resources.cpu_seconds));
+  if (record.sut.has_value() && record.sut->transport.has_value()) {
+    text += transport_text(*record.sut->transport);
+  }
+  text += line("used", used_text(record.resources));
+  if (record.monitoring.has_value()) text += monitoring_text(*record.monitoring);
   text += peak_search_text(metrics.peak_search);
   if (is_performance) text += line("early stop", early_stopping_text(metrics.early_stopping));
   text += verdict_text(record);

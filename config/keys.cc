@@ -28,7 +28,9 @@ constexpr std::array kAccuracy = {Mode::kAccuracy};
 constexpr std::array kPerformance = {Mode::kPerformance};
 constexpr std::array kEngine = {SutKind::kEngine};
 constexpr std::array kDelay = {SutKind::kDelay};
-constexpr std::array kWorkers = {SutKind::kEngine, SutKind::kDelay};
+constexpr std::array kProcess = {SutKind::kProcess};
+constexpr std::array kModelled = {SutKind::kEngine, SutKind::kProcess};
+constexpr std::array kWorkers = {SutKind::kEngine, SutKind::kDelay, SutKind::kProcess};
 
 constexpr std::array<std::string_view, 4> kScenarios = {"single-stream", "multi-stream", "server",
                                                         "offline"};
@@ -36,7 +38,11 @@ constexpr std::array<std::string_view, 2> kModes = {"performance", "accuracy"};
 constexpr std::array<std::string_view, 4> kPrecisions = {"fp32", "fp16", "int8-static",
                                                          "int8-dynamic"};
 constexpr std::array<std::string_view, 2> kSwitch = {"off", "on"};
-constexpr std::array<std::string_view, 3> kSuts = {"engine", "null", "delay"};
+constexpr std::array<std::string_view, 3> kPlainSuts = {"engine", "null", "delay"};
+constexpr std::array<std::string_view, 4> kSuts = {"engine", "null", "delay",
+                                                   "process:NAME-or-COMMAND"};
+constexpr std::array<std::string_view, 4> kSutNames = {"engine", "null", "delay", "process"};
+constexpr std::string_view kProcessPrefix = "process:";
 constexpr std::array<std::string_view, 5> kIsas = {"best", "generic", "avx2", "avx512",
                                                    "avx512-vnni"};
 constexpr std::array<std::string_view, 3> kStreamSeeds = {"qsl_seed", "sample_index_seed",
@@ -74,14 +80,24 @@ Status set_round_activations(RunConfig& config, std::string_view text) {
 }
 
 Status set_sut(RunConfig& config, std::string_view text) {
-  if (text.starts_with("process:")) {
-    return usage_error("'{}' is not available in this version; use {}", text, join_choices(kSuts));
+  config.process.clear();
+  if (text.starts_with(kProcessPrefix)) {
+    config.sut = SutKind::kProcess;
+    config.process = text.substr(kProcessPrefix.size());
+    if (config.process.empty()) return usage_error("'{}' names no process; use {}", text, kSuts[3]);
+    return {};
   }
-  std::string name;
-  LODE_CHECK_OK(read_choice(text, kSuts, name));
-  const auto at = std::find(kSuts.begin(), kSuts.end(), name) - kSuts.begin();
+  const auto at = std::find(kPlainSuts.begin(), kPlainSuts.end(), text) - kPlainSuts.begin();
+  if (at == std::ssize(kPlainSuts)) {
+    return usage_error("'{}' is not known; use {}", text, join_choices(kSuts));
+  }
   config.sut = static_cast<SutKind>(at);
   return {};
+}
+
+std::string sut_text(const RunConfig& config) {
+  return fmt::format("{}{}{}", sut_name(config.sut), config.process.empty() ? "" : ":",
+                     config.process);
 }
 
 template <auto kMember>
@@ -260,7 +276,7 @@ constexpr KeySpec kSubjectKeys[] = {
      .set = set_preset,
      .text = [](const RunConfig& c) { return c.preset; }},
     {.name = "model", .type = ValueType::kPath, .doc = "the model, an ONNX file",
-     .applies = {{}, {}, kEngine},
+     .applies = {{}, {}, kModelled},
      .set = set_path<&RunConfig::model>, .text = path_text<&RunConfig::model>},
     {.name = "dataset", .type = ValueType::kPath,
      .doc = "the samples, an HDF5 file made by lode dataset",
@@ -274,7 +290,7 @@ constexpr KeySpec kSubjectKeys[] = {
      .text = [](const RunConfig& c) { return std::string(mode_name(c.settings.mode)); }},
     {.name = "precision", .type = ValueType::kChoice,
      .doc = "what the model must hold; fp16 rounds the weights of an FP32 model at load",
-     .choices = kPrecisions, .applies = {{}, {}, kEngine},
+     .choices = kPrecisions, .applies = {{}, {}, kModelled},
      .set = set_precision, .text = [](const RunConfig& c) { return c.precision; }},
     {.name = "round_activations", .type = ValueType::kChoice,
      .doc = "on: what each operator makes is rounded to half, as half activations would be",
@@ -292,9 +308,23 @@ constexpr KeySpec kSubjectKeys[] = {
 // What runs it.
 constexpr KeySpec kSutKeys[] = {
     {.name = "sut", .type = ValueType::kChoice,
-     .doc = "system under test: the engine, null (answers at once) or delay (a stated latency)",
-     .choices = kSuts, .set = set_sut,
-     .text = [](const RunConfig& c) { return std::string(sut_name(c.sut)); }},
+     .doc = "system under test: the engine, null (answers at once), delay (a stated latency), or "
+            "an adapter or program of its own (process:onnxruntime)",
+     .choices = kSuts, .set = set_sut, .text = sut_text},
+    {.name = "sut_options", .type = ValueType::kText,
+     .doc = "NAME=VALUE,... in the words of the process: intra_op_num_threads=2, NUM_STREAMS=1",
+     .applies = {{}, {}, kProcess}, .holds_commas = true,
+     .set = [](RunConfig& c, std::string_view t) { return set_text(c.sut_options, t); },
+     .text = [](const RunConfig& c) { return c.sut_options; }},
+    {.name = "sut_environment", .type = ValueType::kText,
+     .doc = "NAME=VALUE,... that the process finds in its environment",
+     .applies = {{}, {}, kProcess}, .holds_commas = true,
+     .set = [](RunConfig& c, std::string_view t) { return set_text(c.sut_environment, t); },
+     .text = [](const RunConfig& c) { return c.sut_environment; }},
+    {.name = "start_timeout", .type = ValueType::kDuration,
+     .doc = "how long the process may take to get ready", .applies = {{}, {}, kProcess},
+     .set = set_duration<&RunConfig::start_timeout_ns>,
+     .text = duration_text<&RunConfig::start_timeout_ns>},
     {.name = "delay", .type = ValueType::kText,
      .doc = "the delay SUT's latency: constant:1ms, uniform:1ms,3ms, exponential:2ms and others",
      .applies = {{}, {}, kDelay}, .holds_commas = true,
@@ -304,11 +334,11 @@ constexpr KeySpec kSutKeys[] = {
      .set = set_count<&RunConfig::batch, 1, kMostBatch>,
      .text = count_text<&RunConfig::batch>},
     {.name = "threads", .type = ValueType::kCount, .doc = "threads of each instance",
-     .applies = {{}, {}, kEngine},
+     .applies = {{}, {}, kModelled},
      .set = set_count<&RunConfig::threads, 1, kMostWorkers>,
      .text = count_text<&RunConfig::threads>},
     {.name = "instances", .type = ValueType::kCount,
-     .doc = "engines (or servers of the delay SUT) that work side by side",
+     .doc = "engines, processes, or servers of the delay SUT, that work side by side",
      .applies = {{}, {}, kWorkers},
      .set = set_count<&RunConfig::instances, 1, kMostWorkers>,
      .text = count_text<&RunConfig::instances>},
@@ -317,7 +347,7 @@ constexpr KeySpec kSutKeys[] = {
      .set = [](RunConfig& c, std::string_view t) { return read_choice(t, kIsas, c.isa); },
      .text = [](const RunConfig& c) { return c.isa; }},
     {.name = "cpus", .type = ValueType::kCpuList,
-     .doc = "processors to pin the workers to; not set: not pinned", .applies = {{}, {}, kEngine},
+     .doc = "processors to pin the workers to; not set: not pinned", .applies = {{}, {}, kModelled},
      .holds_commas = true,
      .set = [](RunConfig& c, std::string_view t) { return read_cpu_list(t, c.cpus); },
      .text = cpus_text},
@@ -446,7 +476,7 @@ constexpr KeySpec kDrawKeys[] = {
 std::vector<KeySpec> join_keys() {
   std::vector<KeySpec> keys;
   const auto add = [&keys](std::span<const KeySpec> group) {
-    keys.insert(keys.end(), group.begin(), group.end());
+    for (const KeySpec& key : group) keys.push_back(key);
   };
   add(kSubjectKeys);
   add(kSutKeys);
@@ -490,7 +520,7 @@ std::string join_names(std::span<const T> values, Name name) {
 }  // namespace
 
 std::string_view sut_name(SutKind kind) {
-  return kSuts[static_cast<std::size_t>(kind)];
+  return kSutNames[static_cast<std::size_t>(kind)];
 }
 
 std::string_view value_type_hint(ValueType type) {

@@ -281,6 +281,12 @@ Status check_complete(const ResolvedConfig& config) {
   if (values.sut == SutKind::kEngine) {
     if (values.model.empty()) return usage_error("no model given; add --model FILE.onnx");
     if (values.dataset.empty()) return usage_error("no dataset given; add --dataset FILE.h5");
+  } else if (values.sut == SutKind::kProcess) {
+    if (values.settings.mode == loadgen::Mode::kAccuracy && values.dataset.empty()) {
+      return usage_error(
+          "no dataset given, and accuracy mode scores its labels; add --dataset "
+          "FILE.h5");
+    }
   } else if (values.settings.mode == loadgen::Mode::kAccuracy) {
     return usage_error(
         "{}: sut {} gives no outputs to score; use --mode performance or --sut engine",

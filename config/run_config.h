@@ -13,10 +13,10 @@
 
 namespace lode::config {
 
-/// What stands under load. A process in any language comes with its own kind.
-enum class SutKind : std::uint8_t { kEngine, kNull, kDelay };
+/// What stands under load.
+enum class SutKind : std::uint8_t { kEngine, kNull, kDelay, kProcess };
 
-/// "engine", "null", "delay".
+/// "engine", "null", "delay", "process".
 [[nodiscard]] std::string_view sut_name(SutKind kind);
 
 /// The values of one run. The initialisers are the defaults; an empty text, path, list or optional
@@ -30,7 +30,11 @@ struct RunConfig {
   std::string precision;           ///< not set: what the model holds
   bool round_activations = false;  ///< to half, behind each operator
   SutKind sut = SutKind::kEngine;
-  std::string delay = "constant:1ms";  ///< the delay SUT's distribution, read by sut/
+  std::string delay = "constant:1ms";              ///< the delay SUT's distribution, read by sut/
+  std::string process;                             ///< an adapter's name or a command, read by sut/
+  std::string sut_options;                         ///< "a=1,b=2", for the process
+  std::string sut_environment;                     ///< "A=1,B=2", for the process
+  std::int64_t start_timeout_ns = 60'000'000'000;  ///< for the process to get ready
 
   std::uint64_t batch = 1;      ///< most samples in one engine call
   std::uint64_t threads = 1;    ///< of each instance

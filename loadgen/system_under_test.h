@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -59,6 +60,23 @@ struct TestPlan {
   bool queries_overlap = false;
 };
 
+/// What reaching a SUT in another process costs: exchanges with it in which it does nothing.
+struct TransportCost {
+  std::uint64_t round_trips = 0;  ///< one behind the other
+  std::int64_t p50_ns = 0;
+  std::int64_t p99_ns = 0;
+  std::uint64_t paused_round_trips = 0;  ///< each after a pause, in which both sides went to sleep
+  std::int64_t paused_p50_ns = 0;
+  std::int64_t paused_p99_ns = 0;
+};
+
+/// What a SUT can say of itself beside its name.
+struct SutFacts {
+  std::string precision;                   ///< "fp32"; "" if it does not say
+  std::vector<int> processes;              ///< ids of the processes of its own
+  std::optional<TransportCost> transport;  ///< from start() on, if it is in another process
+};
+
 /// Answers queries. Life of a test: start, issue..., flush, stop. start() and stop() are outside
 /// the timed window. What a call throws ends the test as fail() does.
 ///
@@ -73,6 +91,8 @@ class SystemUnderTest {
   virtual ~SystemUnderTest() = default;
 
   [[nodiscard]] virtual const std::string& name() const = 0;
+
+  [[nodiscard]] virtual SutFacts facts() const { return {}; }
 
   /// Samples that keep all of it busy at once (batch x instances), from before start() on.
   [[nodiscard]] virtual std::uint64_t samples_in_flight() const { return 1; }

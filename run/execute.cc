@@ -10,6 +10,7 @@
 #include "loadgen/arrivals.h"
 #include "loadgen/peak_search.h"
 #include "run/mlperf_files.h"
+#include "run/monitor.h"
 #include "run/resources.h"
 #include "run/scorer.h"
 #include "run/subject.h"
@@ -20,6 +21,9 @@ namespace {
 using config::ResolvedConfig;
 using config::ValueType;
 using record::Record;
+
+/// Ten readings a second: twice what the eye wants of a curve, and the ticks of /proc/stat.
+constexpr std::int64_t kMonitorIntervalNs = 100'000'000;
 
 std::int64_t unix_ms_now() {
   using std::chrono::duration_cast;
@@ -78,6 +82,19 @@ Record describe(const ResolvedConfig& config, const Subject& subject, std::strin
   record.scenario = scenario_name(config.values.settings.scenario);
   record.mode = mode_name(config.values.settings.mode);
   return record;
+}
+
+record::SutInfo describe_sut(const loadgen::SystemUnderTest& sut) {
+  record::SutInfo info{.name = sut.name(), .transport = std::nullopt};
+  if (const auto cost = sut.facts().transport) {
+    info.transport = record::Transport{.round_trips = cost->round_trips,
+                                       .p50_ns = cost->p50_ns,
+                                       .p99_ns = cost->p99_ns,
+                                       .paused_round_trips = cost->paused_round_trips,
+                                       .paused_p50_ns = cost->paused_p50_ns,
+                                       .paused_p99_ns = cost->paused_p99_ns};
+  }
+  return info;
 }
 
 /// Who decided that early stopping was not applied.
@@ -164,7 +181,7 @@ Result<RunOutcome> execute(const ResolvedConfig& config, std::string_view comman
   LODE_CHECK_OK(config::check_complete(config));
   const config::RunConfig& values = config.values;
   LODE_TRY(PendingDirectory directory, PendingDirectory::create(values.output));
-  LODE_TRY(const Subject subject, open_subject(config));
+  LODE_TRY(const Subject subject, open_subject(config, hooks.interrupted));
 
   RunOutcome outcome;
   outcome.directory = values.output;
@@ -175,7 +192,8 @@ Result<RunOutcome> execute(const ResolvedConfig& config, std::string_view comman
   loadgen::TestHooks test_hooks{.interrupted = hooks.interrupted,
                                 .progress = hooks.progress,
                                 .outputs = {},
-                                .issue_threads = {}};
+                                .issue_threads = {},
+                                .kept_alive = {}};
   MlperfFiles files;
   std::optional<Scorer> scorer;
   if (values.settings.mode == loadgen::Mode::kAccuracy) {
@@ -188,8 +206,17 @@ Result<RunOutcome> execute(const ResolvedConfig& config, std::string_view comman
     };
   }
   files.begin(subject.sut->name(), *subject.library);
-  LODE_TRY(record::Measurement measurement, measure(values, settings, subject, test_hooks));
+  const std::vector<int> processes = subject.sut->facts().processes;
+  Monitor monitor({.root = "/",
+                   .cpus = record.system.affinity,
+                   .sut_processes = processes,
+                   .interval_ns = kMonitorIntervalNs});
+  auto measured = measure(values, settings, subject, test_hooks);
+  record.monitoring = monitor.stop();
+  if (!measured.ok()) return measured.error();
+  record::Measurement measurement = *std::move(measured);
   LODE_CHECK_OK(files.write(settings, measurement, values.trace, directory.staging()));
+  record.sut = describe_sut(*subject.sut);
   record.interrupted = measurement.interrupted;
   record.verdict = std::move(measurement.verdict);
   record.metrics = std::move(measurement.metrics);
@@ -203,6 +230,7 @@ Result<RunOutcome> execute(const ResolvedConfig& config, std::string_view comman
     outcome.answers = answers_to(measurement.raw, *scorer, *subject.library);
   }
   record.resources = read_resources();
+  add_sut_resources(processes, "/", record.resources);
   outcome.raw = std::move(measurement.raw);
 
   Status written = write_files(config, outcome, directory.staging());

@@ -1,20 +1,25 @@
 #include "run/machine_check.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/units.h"
 
 namespace lode::run {
 namespace {
 
-CheckItem ok(std::string name, std::string value) {
-  return {std::move(name), Fitness::kOk, std::move(value), ""};
+/// Long enough for the kernel's ticks (10 ms) to show a share of a percent.
+constexpr std::chrono::milliseconds kStealWindow(500);
+
+CheckItem green(std::string name, std::string value) {
+  return {std::move(name), Fitness::kGreen, std::move(value), ""};
 }
-CheckItem warn(std::string name, std::string value, std::string advice) {
-  return {std::move(name), Fitness::kWarn, std::move(value), std::move(advice)};
+CheckItem amber(std::string name, std::string value, std::string advice) {
+  return {std::move(name), Fitness::kAmber, std::move(value), std::move(advice)};
 }
-CheckItem bad(std::string name, std::string value, std::string advice) {
-  return {std::move(name), Fitness::kBad, std::move(value), std::move(advice)};
+CheckItem red(std::string name, std::string value, std::string advice) {
+  return {std::move(name), Fitness::kRed, std::move(value), std::move(advice)};
 }
 CheckItem unknown(std::string name, std::string advice) {
   return {std::move(name), Fitness::kUnknown, "not readable", std::move(advice)};
@@ -42,8 +47,8 @@ CheckItem check_governor(const SystemInfo& info) {
   }
   const std::string value = join(info.governors, ", ");
   const bool fixed = info.governors.size() == 1 && info.governors.front() == "performance";
-  if (fixed) return ok(name, value);
-  return warn(name, value, "set it: cpupower frequency-set -g performance");
+  if (fixed) return green(name, value);
+  return amber(name, value, "set it: cpupower frequency-set -g performance");
 }
 
 CheckItem check_turbo(const SystemInfo& info) {
@@ -51,8 +56,8 @@ CheckItem check_turbo(const SystemInfo& info) {
   if (!info.turbo.has_value()) {
     return unknown(name, "repeat runs and interleave what you compare");
   }
-  if (!*info.turbo) return ok(name, "off");
-  return warn(name, "on", "turn it off, or interleave what you compare: heat sets the frequency");
+  if (!*info.turbo) return green(name, "off");
+  return amber(name, "on", "turn it off, or interleave what you compare: heat sets the frequency");
 }
 
 CheckItem check_load(const SystemInfo& info) {
@@ -63,9 +68,9 @@ CheckItem check_load(const SystemInfo& info) {
       fmt::format("{:.2f} over 1 min on {} processors", *info.load_1min, usable_cpus(info));
   constexpr double kQuiet = 0.1;
   constexpr double kBusy = 0.5;
-  if (share < kQuiet) return ok(name, value);
+  if (share < kQuiet) return green(name, value);
   const std::string advice = "stop other work, or wait until the load is gone";
-  return share < kBusy ? warn(name, value, advice) : bad(name, value, advice);
+  return share < kBusy ? amber(name, value, advice) : red(name, value, advice);
 }
 
 CheckItem check_steal(std::optional<double> steal) {
@@ -74,16 +79,16 @@ CheckItem check_steal(std::optional<double> steal) {
   const std::string value = fmt::format("{:.2f}% of processor time", *steal * 100);
   constexpr double kQuiet = 0.001;
   constexpr double kBusy = 0.02;
-  if (*steal < kQuiet) return ok(name, value);
+  if (*steal < kQuiet) return green(name, value);
   const std::string advice = "other guests take time: use a dedicated host, or repeat runs";
-  return *steal < kBusy ? warn(name, value, advice) : bad(name, value, advice);
+  return *steal < kBusy ? amber(name, value, advice) : red(name, value, advice);
 }
 
 CheckItem check_virtual(const SystemInfo& info) {
   const std::string name = "virtual machine";
   if (!info.hypervisor.has_value()) return unknown(name, "see systemd-detect-virt");
-  if (!*info.hypervisor) return ok(name, "no");
-  return warn(name, "yes", "neighbours may disturb: repeat runs and interleave what you compare");
+  if (!*info.hypervisor) return green(name, "no");
+  return amber(name, "yes", "neighbours may disturb: repeat runs and interleave what you compare");
 }
 
 CheckItem check_pages(const SystemInfo& info) {
@@ -91,15 +96,34 @@ CheckItem check_pages(const SystemInfo& info) {
   if (info.transparent_hugepages.empty()) {
     return unknown(name, "see /sys/kernel/mm/transparent_hugepage");
   }
-  if (info.transparent_hugepages != "always") return ok(name, info.transparent_hugepages);
-  return warn(name, "always", "set madvise: compaction may pause a run");
+  if (info.transparent_hugepages != "always") return green(name, info.transparent_hugepages);
+  return amber(name, "always", "set madvise: compaction may pause a run");
 }
 
 CheckItem check_smt(const SystemInfo& info) {
   const std::string name = "SMT";
   if (!info.smt.has_value()) return unknown(name, "see lscpu");
-  if (!*info.smt) return ok(name, "off");
-  return warn(name, "on", "pin to one thread a core (--cpus): siblings share its units");
+  if (!*info.smt) return green(name, "off");
+  return amber(name, "on", "pin to one thread a core (--cpus): siblings share its units");
+}
+
+CheckItem check_layout(const SystemInfo& info) {
+  const std::string name = "ASLR";
+  if (!info.aslr.has_value()) return unknown(name, "see /proc/sys/kernel/randomize_va_space");
+  if (*info.aslr) return green(name, "on");
+  return amber(name, "off",
+               "turn it on: a single layout of memory is measured, and may be a lucky one");
+}
+
+CheckItem check_nodes(const SystemInfo& info) {
+  const std::string name = "NUMA";
+  if (!info.numa_nodes.has_value() || !info.affinity_nodes.has_value()) {
+    return unknown(name, "see numactl --hardware");
+  }
+  const std::string value = fmt::format("{} of {} node{} usable", *info.affinity_nodes,
+                                        *info.numa_nodes, *info.numa_nodes == 1 ? "" : "s");
+  if (*info.affinity_nodes == 1) return green(name, value);
+  return amber(name, value, "stay on one: numactl --cpunodebind=0 --membind=0");
 }
 
 CheckItem check_processors(const SystemInfo& info) {
@@ -109,25 +133,25 @@ CheckItem check_processors(const SystemInfo& info) {
       fmt::format("{} of {} usable{}", info.affinity.size(),
                   info.logical_cpus.has_value() ? std::to_string(*info.logical_cpus) : "?",
                   info.cpu_model.empty() ? "" : fmt::format(", {}", info.cpu_model));
-  if (info.affinity.size() > 1) return ok(name, value);
-  return warn(name, value, "give it two: the load generator wants one beside the engine");
+  if (info.affinity.size() > 1) return green(name, value);
+  return amber(name, value, "give it two: the load generator wants one beside the engine");
 }
 
 CheckItem check_cpu_limit(const SystemInfo& info) {
   const std::string name = "cgroup processors";
-  if (!info.cgroup_cpus.has_value()) return ok(name, "no limit");
+  if (!info.cgroup_cpus.has_value()) return green(name, "no limit");
   const std::string value = fmt::format("{:.2f}", *info.cgroup_cpus);
-  if (*info.cgroup_cpus >= usable_cpus(info)) return ok(name, value);
-  return bad(name, value, "raise the quota, or use fewer threads: throttling stops whole periods");
+  if (*info.cgroup_cpus >= usable_cpus(info)) return green(name, value);
+  return red(name, value, "raise the quota, or use fewer threads: throttling stops whole periods");
 }
 
 CheckItem check_memory_limit(const SystemInfo& info) {
   const std::string name = "cgroup memory";
-  if (!info.cgroup_memory_bytes.has_value()) return ok(name, "no limit");
+  if (!info.cgroup_memory_bytes.has_value()) return green(name, "no limit");
   const std::string value = format_bytes(*info.cgroup_memory_bytes);
   constexpr std::uint64_t kEnough = 2'000'000'000;
-  if (*info.cgroup_memory_bytes >= kEnough) return ok(name, value);
-  return warn(name, value, "raise it: a run beyond it is killed");
+  if (*info.cgroup_memory_bytes >= kEnough) return green(name, value);
+  return amber(name, value, "raise it: a run beyond it is killed");
 }
 
 CheckItem check_memory(const SystemInfo& info) {
@@ -136,10 +160,10 @@ CheckItem check_memory(const SystemInfo& info) {
   const std::string value = format_bytes(*info.memory_available_bytes);
   constexpr std::uint64_t kEnough = 2'000'000'000;
   constexpr std::uint64_t kTooLittle = 500'000'000;
-  if (*info.memory_available_bytes >= kEnough) return ok(name, value);
+  if (*info.memory_available_bytes >= kEnough) return green(name, value);
   const std::string advice = "free some: swapping spoils every latency";
-  return *info.memory_available_bytes < kTooLittle ? bad(name, value, advice)
-                                                   : warn(name, value, advice);
+  return *info.memory_available_bytes < kTooLittle ? red(name, value, advice)
+                                                   : amber(name, value, advice);
 }
 
 CheckItem check_clock(const SystemInfo& info) {
@@ -149,9 +173,9 @@ CheckItem check_clock(const SystemInfo& info) {
   constexpr std::string_view kFast[] = {"tsc", "arch_sys_counter", "kvm-clock",
                                         "hyperv_clocksource_tsc_page"};
   if (std::find(std::begin(kFast), std::end(kFast), info.clock_source) != std::end(kFast)) {
-    return ok(name, info.clock_source);
+    return green(name, info.clock_source);
   }
-  return bad(name, info.clock_source, "boot with clocksource=tsc: each reading is a system call");
+  return red(name, info.clock_source, "boot with clocksource=tsc: each reading is a system call");
 }
 
 CheckItem check_isa(const SystemInfo& info) {
@@ -162,23 +186,23 @@ CheckItem check_isa(const SystemInfo& info) {
                                         "avx2",     "sve",         "asimd"};
   for (const std::string_view isa : kFast) {
     if (std::find(info.isa.begin(), info.isa.end(), isa) != info.isa.end()) {
-      return ok(name, std::string(isa));
+      return green(name, std::string(isa));
     }
   }
-  return warn(name, join(info.isa, " "),
-              "use a processor with AVX2 or later: only plain kernels run here");
+  return amber(name, join(info.isa, " "),
+               "use a processor with AVX2 or later: only plain kernels run here");
 }
 
 }  // namespace
 
 std::string_view fitness_name(Fitness fitness) {
   switch (fitness) {
-    case Fitness::kOk:
-      return "ok";
-    case Fitness::kWarn:
-      return "warn";
-    case Fitness::kBad:
-      return "bad";
+    case Fitness::kGreen:
+      return "green";
+    case Fitness::kAmber:
+      return "amber";
+    case Fitness::kRed:
+      return "red";
     case Fitness::kUnknown:
       break;
   }
@@ -190,7 +214,32 @@ std::vector<CheckItem> check_machine(const SystemInfo& info, std::optional<doubl
           check_turbo(info),        check_smt(info),     check_load(info),
           check_steal(steal),       check_virtual(info), check_cpu_limit(info),
           check_memory_limit(info), check_memory(info),  check_pages(info),
-          check_clock(info)};
+          check_layout(info),       check_nodes(info),   check_clock(info)};
+}
+
+std::vector<CheckItem> check_this_machine() {
+  const auto before = read_cpu_times();
+  std::this_thread::sleep_for(kStealWindow);
+  return check_machine(read_system_info(), steal_share(before, read_cpu_times()));
+}
+
+std::vector<CheckItem> items_against(const std::vector<CheckItem>& items, Strictness strictness) {
+  std::vector<CheckItem> against;
+  for (const CheckItem& item : items) {
+    const bool is_red = item.fitness == Fitness::kRed;
+    const bool is_amber = item.fitness == Fitness::kAmber;
+    if (is_red || (is_amber && strictness == Strictness::kAmber)) against.push_back(item);
+  }
+  return against;
+}
+
+std::string describe(const std::vector<CheckItem>& items) {
+  std::string text;
+  for (const CheckItem& item : items) {
+    text += fmt::format("{}{} ({}: {}): {}", text.empty() ? "" : "; ", item.name,
+                        fitness_name(item.fitness), item.value, item.advice);
+  }
+  return text;
 }
 
 std::optional<double> steal_share(const std::optional<CpuTimes>& before,

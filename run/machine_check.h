@@ -10,9 +10,9 @@
 
 namespace lode::run {
 
-enum class Fitness : std::uint8_t { kOk, kWarn, kBad, kUnknown };
+enum class Fitness : std::uint8_t { kGreen, kAmber, kRed, kUnknown };
 
-/// "ok", "warn", "bad", "unknown".
+/// "green", "amber", "red", "unknown".
 [[nodiscard]] std::string_view fitness_name(Fitness fitness);
 
 struct CheckItem {
@@ -26,6 +26,16 @@ struct CheckItem {
 /// that a hypervisor took over a stretch of time, if it could be read.
 [[nodiscard]] std::vector<CheckItem> check_machine(const SystemInfo& info,
                                                    std::optional<double> steal);
+
+/// check_machine() of this machine as it is now; takes half a second.
+[[nodiscard]] std::vector<CheckItem> check_this_machine();
+
+/// What a machine may not have: red items, or amber ones either. What is unknown never counts.
+enum class Strictness : std::uint8_t { kRed, kAmber };
+[[nodiscard]] std::vector<CheckItem> items_against(const std::vector<CheckItem>& items,
+                                                   Strictness strictness);
+/// "load (red: 9.00 over 1 min on 2 processors): stop other work; ...": one line.
+[[nodiscard]] std::string describe(const std::vector<CheckItem>& items);
 
 /// Share of stolen time between two readings; none if either is missing or no time passed.
 [[nodiscard]] std::optional<double> steal_share(const std::optional<CpuTimes>& before,

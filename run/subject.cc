@@ -8,6 +8,8 @@
 #include "datasets/dataset.h"
 #include "run/index_library.h"
 #include "run/scorer.h"
+#include "sut/process/command.h"
+#include "sut/process/shared_samples.h"
 #include "sut/sut_list.h"
 
 namespace lode::run {
@@ -96,6 +98,51 @@ Status load_model(const ResolvedConfig& config, Subject& subject, sut::SutReques
   return {};
 }
 
+/// So long each side of a pipe looks for a message, if a processor is left over: what a process
+/// does in less, it may be asked without anybody having to wake up. Longer would be worse where the
+/// kernel has both sides take turns on one processor: each then waits for the other to stop
+/// looking.
+constexpr std::int64_t kPipeSpinNs = 5'000;
+
+/// A process has to answer a little sooner than a query: it is then the process that is named.
+std::int64_t answer_timeout_ns(std::int64_t query_timeout_ns) {
+  constexpr std::int64_t kSoonerNs = 200'000'000;
+  return query_timeout_ns - std::min(query_timeout_ns / 10, kSoonerNs);
+}
+
+/// The model is the process's to load; here it only gets its place in the record.
+Result<sut::ProcessRequest> process_request(const ResolvedConfig& config, Subject& subject) {
+  const RunConfig& values = config.values;
+  for (const auto& [key, text] : {std::pair("sut_options", values.sut_options),
+                                  std::pair("sut_environment", values.sut_environment)}) {
+    const auto read = sut::parse_assignments(text);
+    if (!read.ok()) return read.error().within(config.where(key));
+  }
+  if (!values.model.empty()) {
+    LODE_TRY(const std::uint64_t bytes, file_bytes(values.model));
+    LODE_TRY(std::string digest, sha256_file(values.model));
+    subject.model = record::ModelInfo{.path = values.model.string(),
+                                      .sha256 = std::move(digest),
+                                      .precision = values.precision,
+                                      .file_bytes = bytes,
+                                      .weight_bytes = std::nullopt,
+                                      .isa_cap = ""};
+  }
+  LODE_TRY(auto shared, sut::SharedSamples::create(std::move(subject.library)));
+  sut::ProcessRequest request;
+  request.command = values.process;
+  request.model = values.model.string();
+  request.precision = values.precision;
+  request.options = values.sut_options;
+  request.environment = values.sut_environment;
+  request.samples = shared.get();
+  request.start_timeout_ns = values.start_timeout_ns;
+  request.answer_timeout_ns = answer_timeout_ns(values.settings.query_timeout_ns);
+  if (has_spare_processor(values, read_system_info())) request.spin_ns = kPipeSpinNs;
+  subject.library = std::move(shared);
+  return request;
+}
+
 /// With a processor to spare, waiting by spinning spares the next query the time that waking a
 /// thread takes; without one it would take that processor from the system under test. Server spins
 /// a little even then: what a sleep is late by would count for every query.
@@ -113,6 +160,7 @@ std::unique_ptr<Clock> make_clock(const RunConfig& values) {
 bool has_spare_processor(const RunConfig& values, const SystemInfo& system) {
   std::uint64_t workers = 0;
   if (values.sut == SutKind::kEngine) workers = values.instances * values.threads;
+  if (values.sut == SutKind::kProcess) workers = values.instances * values.threads;
   if (values.sut == SutKind::kDelay) workers = values.instances;
   double processors = static_cast<double>(system.affinity.size());
   if (system.affinity.empty()) processors = std::max(1U, std::thread::hardware_concurrency());
@@ -122,7 +170,7 @@ bool has_spare_processor(const RunConfig& values, const SystemInfo& system) {
   return static_cast<double>(workers + issuers) <= processors;
 }
 
-Result<Subject> open_subject(const ResolvedConfig& config) {
+Result<Subject> open_subject(const ResolvedConfig& config, const std::atomic<bool>* interrupted) {
   const RunConfig& values = config.values;
   Subject subject;
   subject.clock = make_clock(values);
@@ -141,12 +189,20 @@ Result<Subject> open_subject(const ResolvedConfig& config) {
   request.delay_workers = static_cast<int>(values.instances);
   request.seed = values.settings.schedule_seed;
   request.slowdown = values.sut_slowdown_percent / 100.0;
+  if (values.sut == SutKind::kProcess) {
+    LODE_TRY(request.process, process_request(config, subject));
+    request.process.interrupted = interrupted;
+  }
   auto made = sut::make_sut(request, *subject.library, *subject.clock);
   if (!made.ok()) {
     const bool own = values.sut == SutKind::kDelay;
     return own ? made.error().within(config.where("delay")) : made.error();
   }
   subject.sut = *std::move(made);
+  if (subject.model.has_value() && values.sut == SutKind::kProcess) {
+    const std::string said = subject.sut->facts().precision;
+    subject.model->precision = said.empty() ? values.precision : said;
+  }
   log(LogLevel::kInfo, "under test: {}; samples: {}", subject.sut->name(), subject.library->name());
   return subject;
 }

@@ -1,6 +1,7 @@
 // What a run puts together before the clock starts: model, samples, system under test.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 
@@ -22,8 +23,10 @@ struct Subject {
   std::optional<record::DatasetInfo> dataset;  ///< none without a dataset
 };
 
-/// Opens and checks everything that `config` names. Errors name the file or the key.
-[[nodiscard]] Result<Subject> open_subject(const config::ResolvedConfig& config);
+/// Opens and checks everything that `config` names. Errors name the file or the key. `interrupted`
+/// (may be none) ends the wait for a process that does not get ready.
+[[nodiscard]] Result<Subject> open_subject(const config::ResolvedConfig& config,
+                                           const std::atomic<bool>* interrupted);
 
 /// Whether a processor of those that this process may use is left over by the threads of the system
 /// under test. Affinity and the control group's quota count.

@@ -94,9 +94,13 @@ Status EngineSut::make_instances(const SutRequest& request) {
     }
     LODE_TRY(instance.session, engine::Session::create(model_, options));
     instance.plans.resize(batch_ + 1);
-    instance.batch.resize(batch_);
     instance.responses.resize(batch_);
   }
+  workers_ = std::make_unique<BatchWorkers>(
+      instances_.size(), batch_,
+      [this](std::size_t worker, std::span<const loadgen::QuerySample> batch) {
+        run_batch(instances_[worker], batch);
+      });
   return {};
 }
 
@@ -112,22 +116,13 @@ Status EngineSut::start(const loadgen::TestPlan& plan, loadgen::CompletionSink& 
   }
   LODE_CHECK_OK(prepare_query(plan.samples_per_query_max));
   for (const std::uint64_t samples : plan.query_sizes) LODE_CHECK_OK(prepare_query(samples));
-  queue_.open();
-  queue_.reserve(plan.samples_per_query_max);
-  if (plan.queries_overlap) {
-    LODE_CHECK_OK(prepare_any_batch());
-    queue_.reserve(kOverlapReserve);
-  }
-  caller_works_ =
-      plan.closed_loop && plan.samples_per_query_max <= samples_in_flight() * kShortQueryBatches;
-  for (std::size_t i = caller_works_ ? 1 : 0; i < instances_.size(); ++i) {
-    instances_[i].thread = std::thread([this, i] { serve(instances_[i]); });
-  }
+  if (plan.queries_overlap) LODE_CHECK_OK(prepare_any_batch());
+  workers_->start(plan);
   return {};
 }
 
 Status EngineSut::expect_query(std::uint64_t samples) {
-  queue_.reserve(samples);
+  workers_->reserve(samples);
   return prepare_query(samples);
 }
 
@@ -190,19 +185,7 @@ Status EngineSut::point_outputs(Instance& instance, BatchPlan& plan) {
 }
 
 void EngineSut::issue(std::span<const loadgen::QuerySample> query) {
-  Instance& first = instances_.front();
-  if (caller_works_ && query.size() <= batch_) return run_batch(first, query);
-  queue_.push(query);
-  if (!caller_works_) return;
-  while (const std::size_t count = queue_.try_pull(first.batch)) {
-    run_batch(first, std::span(first.batch).first(count));
-  }
-}
-
-void EngineSut::serve(Instance& instance) {
-  while (const std::size_t count = queue_.pull(instance.batch)) {
-    run_batch(instance, std::span(instance.batch).first(count));
-  }
+  workers_->issue(query);
 }
 
 std::size_t EngineSut::planned_size(const Instance& instance, std::size_t samples) {
@@ -272,10 +255,7 @@ Status EngineSut::respond(Instance& instance, std::span<const loadgen::QuerySamp
 }
 
 void EngineSut::stop() {
-  queue_.close();
-  for (Instance& instance : instances_) {
-    if (instance.thread.joinable()) instance.thread.join();
-  }
+  if (workers_) workers_->stop();
   sink_ = nullptr;
 }
 

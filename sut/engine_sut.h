@@ -7,19 +7,16 @@
 #include <atomic>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "engine/runtime/session.h"
 #include "loadgen/system_under_test.h"
+#include "sut/batch_workers.h"
 #include "sut/sut_list.h"
-#include "sut/work_queue.h"
 
 namespace lode::sut {
 
-/// Batches of at most `batch` samples go to the instances as these become free, each on a thread of
-/// its own. In a closed loop of short queries the issuing thread, which has nothing else to do, is
-/// the first instance's: no hand-over is measured, and no thread more competes for a processor.
+/// Batches of at most `batch` samples go to the instances as these become free (batch_workers.h).
 class EngineSut final : public loadgen::SystemUnderTest {
  public:
   /// Usage errors: the model's input does not fit the samples; a fixed batch is not `batch`.
@@ -29,7 +26,7 @@ class EngineSut final : public loadgen::SystemUnderTest {
 
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] std::uint64_t samples_in_flight() const override {
-    return batch_ * instances_.size();
+    return workers_->samples_in_flight();
   }
   /// Plans every batch that the queries of `plan` come to, and starts the instances' threads. Usage
   /// error: outputs are wanted, and the model's is not one f32 [samples,classes].
@@ -39,13 +36,6 @@ class EngineSut final : public loadgen::SystemUnderTest {
   void flush() override {}
   /// Waits for the batches in the engine; those in the queue are dropped.
   void stop() override;
-
-  /// Batches for each instance up to which a query counts as short: with longer ones issue() would
-  /// keep the load generator from seeing a time-out, or the user's wish to stop.
-  static constexpr std::uint64_t kShortQueryBatches = 16;
-
-  /// Samples that may wait in the queue before it has to grow, where queries overlap.
-  static constexpr std::uint64_t kOverlapReserve = 1U << 16;
 
  private:
   /// How a batch of one size is run.
@@ -60,9 +50,7 @@ class EngineSut final : public loadgen::SystemUnderTest {
     std::vector<BatchPlan> plans;  ///< by number of samples
     engine::Tensor input;          ///< a whole batch
     std::vector<engine::Tensor> outputs;
-    std::vector<loadgen::QuerySample> batch;
     std::vector<loadgen::QuerySampleResponse> responses;
-    std::thread thread;
   };
 
   EngineSut(const SutRequest& request, const SampleLibrary& library);
@@ -80,7 +68,6 @@ class EngineSut final : public loadgen::SystemUnderTest {
     return is_fixed_batch_ ? batch_ : samples;
   }
 
-  void serve(Instance& instance);
   void run_batch(Instance& instance, std::span<const loadgen::QuerySample> batch);
   /// Samples of the largest batch that is planned and not above `samples`; `samples` if none is.
   [[nodiscard]] static std::size_t planned_size(const Instance& instance, std::size_t samples);
@@ -97,11 +84,10 @@ class EngineSut final : public loadgen::SystemUnderTest {
   std::int64_t image_size_ = 0;  ///< for models of symbolic height and width
   bool is_fixed_batch_ = false;
   bool wants_outputs_ = false;
-  bool caller_works_ = false;  ///< the issuing thread is the first instance's
   loadgen::CompletionSink* sink_ = nullptr;
   std::vector<Instance> instances_;
-  WorkQueue<loadgen::QuerySample> queue_;
   std::atomic<bool> failed_{false};
+  std::unique_ptr<BatchWorkers> workers_;
 };
 
 }  // namespace lode::sut

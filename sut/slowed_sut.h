@@ -19,6 +19,7 @@ class SlowedSut final : public loadgen::SystemUnderTest {
   SlowedSut(std::unique_ptr<loadgen::SystemUnderTest> inner, double share, Clock& clock);
 
   [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] loadgen::SutFacts facts() const override { return inner_->facts(); }
   [[nodiscard]] std::uint64_t samples_in_flight() const override {
     return inner_->samples_in_flight();
   }

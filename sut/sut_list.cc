@@ -5,6 +5,7 @@
 #include "sut/delay_sut.h"
 #include "sut/engine_sut.h"
 #include "sut/null_sut.h"
+#include "sut/process/process_sut.h"
 #include "sut/slowed_sut.h"
 
 namespace lode::sut {
@@ -24,15 +25,20 @@ SutResult make_delay(const SutRequest& request, const SampleLibrary&, Clock& clo
   return DelaySut::create(request, clock);
 }
 
+SutResult make_process(const SutRequest& request, const SampleLibrary&, Clock&) {
+  return ProcessSut::create(request);
+}
+
 struct Entry {
   SutKind kind;
   SutResult (*make)(const SutRequest&, const SampleLibrary&, Clock&);
 };
 
-constexpr std::array<Entry, 3> kEntries = {{
+constexpr std::array<Entry, 4> kEntries = {{
     {{"engine", "Lodestone's own engine", true}, make_engine},
     {{"null", "answers at once: what is measured is the load generator", false}, make_null},
     {{"delay", "answers after a stated latency, without computing", false}, make_delay},
+    {{"process", "a program in any language, reached by a protocol on pipes", false}, make_process},
 }};
 
 }  // namespace

@@ -40,11 +40,11 @@ struct BuildInfo {
 
 struct ModelInfo {
   std::string path;
-  std::string sha256;  ///< 64 lower-case hex digits
-  std::string precision;
+  std::string sha256;     ///< 64 lower-case hex digits
+  std::string precision;  ///< "" if the system under test does not say
   std::uint64_t file_bytes = 0;
-  std::uint64_t weight_bytes = 0;  ///< as the engine holds them
-  std::string isa_cap;             ///< the best instruction set that kernels were allowed to use
+  std::optional<std::uint64_t> weight_bytes;  ///< as the engine holds them; none: not ours to know
+  std::string isa_cap;  ///< the best instruction set that the engine's kernels were allowed to use
 };
 
 struct DatasetInfo {
@@ -75,6 +75,44 @@ struct Resources {
   std::uint64_t major_page_faults = 0;
   std::uint64_t voluntary_context_switches = 0;
   std::uint64_t involuntary_context_switches = 0;
+  /// Of the processes that the system under test has of its own; none: it has none, or not known.
+  std::optional<std::uint64_t> sut_peak_rss_bytes;
+  std::optional<double> sut_cpu_seconds;
+};
+
+/// One figure over time; none where it is not known.
+struct MonitorSeries {
+  std::string name;  ///< "process_cores", "cpu0_busy", "frequency_hz"
+  std::vector<std::optional<double>> values;
+
+  friend bool operator==(const MonitorSeries&, const MonitorSeries&) = default;
+};
+
+/// The machine during the run, loading and warm-up included.
+struct Monitoring {
+  std::int64_t interval_ns = 0;         ///< between readings, at the end
+  std::int64_t duration_ns = 0;         ///< from the first reading to the last
+  double monitor_cpu_share = 0.0;       ///< of one processor, that watching took
+  std::vector<std::int64_t> time_ns;    ///< of each value, from the first reading on
+  std::vector<MonitorSeries> series;    ///< each as long as time_ns
+  std::optional<double> energy_joules;  ///< of all processor packages over the duration
+  std::string why_no_energy;            ///< if there is none
+};
+
+/// Exchanges with a SUT in another process in which it does nothing, measured before the test.
+struct Transport {
+  std::uint64_t round_trips = 0;  ///< one behind the other
+  std::int64_t p50_ns = 0;
+  std::int64_t p99_ns = 0;
+  std::uint64_t paused_round_trips = 0;  ///< each after a pause, in which both sides went to sleep
+  std::int64_t paused_p50_ns = 0;
+  std::int64_t paused_p99_ns = 0;
+};
+
+/// What was under test, in its own words.
+struct SutInfo {
+  std::string name;
+  std::optional<Transport> transport;  ///< none if it is in this process
 };
 
 struct Record {
@@ -84,6 +122,7 @@ struct Record {
   std::vector<ConfigEntry> config;
   SystemInfo system;
   BuildInfo build;
+  std::optional<SutInfo> sut;          ///< none in records of versions that did not keep it
   std::optional<ModelInfo> model;      ///< none if the SUT uses none
   std::optional<DatasetInfo> dataset;  ///< none if samples were indices without data
   std::string scenario;
@@ -95,6 +134,7 @@ struct Record {
   double expected_qps = 0.0;  ///< offline: the rate that sized the query; 0: none
   std::optional<Accuracy> accuracy;
   Resources resources;
+  std::optional<Monitoring> monitoring;  ///< none in records of versions that did not watch
 };
 
 /// Accuracy mode: one entry a sample, in order of issue; otherwise empty.

@@ -1,6 +1,7 @@
 // Record -> result.json.
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 #include "base/assert.h"
@@ -63,6 +64,9 @@ Json system_json(const SystemInfo& system, const BuildInfo& build) {
       {"transparent_hugepages", text_or_null(system.transparent_hugepages)},
       {"clock_source", text_or_null(system.clock_source)},
       {"hypervisor", or_null(system.hypervisor)},
+      {"aslr", or_null(system.aslr)},
+      {"numa_nodes", or_null(system.numa_nodes)},
+      {"affinity_nodes", or_null(system.affinity_nodes)},
       {"load_1min", or_null(system.load_1min)},
       {"cgroup_cpus", or_null(system.cgroup_cpus)},
       {"cgroup_memory_bytes", or_null(system.cgroup_memory_bytes)},
@@ -74,14 +78,28 @@ Json system_json(const SystemInfo& system, const BuildInfo& build) {
   };
 }
 
+Json sut_json(const SutInfo& sut) {
+  Json transport;
+  if (sut.transport.has_value()) {
+    const Transport& t = *sut.transport;
+    transport = {{"round_trips", t.round_trips},
+                 {"p50_ns", t.p50_ns},
+                 {"p99_ns", t.p99_ns},
+                 {"paused_round_trips", t.paused_round_trips},
+                 {"paused_p50_ns", t.paused_p50_ns},
+                 {"paused_p99_ns", t.paused_p99_ns}};
+  }
+  return {{"name", sut.name}, {"transport", std::move(transport)}};
+}
+
 Json model_json(const std::optional<ModelInfo>& model) {
   if (!model.has_value()) return Json();
   return {{"path", model->path},
           {"sha256", model->sha256},
-          {"precision", model->precision},
+          {"precision", text_or_null(model->precision)},
           {"file_bytes", model->file_bytes},
-          {"weight_bytes", model->weight_bytes},
-          {"isa_cap", model->isa_cap}};
+          {"weight_bytes", or_null(model->weight_bytes)},
+          {"isa_cap", text_or_null(model->isa_cap)}};
 }
 
 Json dataset_json(const std::optional<DatasetInfo>& dataset) {
@@ -172,7 +190,29 @@ Json accuracy_json(const std::optional<Accuracy>& accuracy) {
           {"target_top1", or_null(accuracy->target_top1)}};
 }
 
-Json resources_json(const Resources& resources) {
+Json series_json(const MonitorSeries& series) {
+  const bool is_unknown = std::none_of(series.values.begin(), series.values.end(),
+                                       [](const auto& value) { return value.has_value(); });
+  if (is_unknown) return Json();
+  Json values = Json::array();
+  for (const std::optional<double>& value : series.values) values.push_back(or_null(value));
+  return values;
+}
+
+Json monitoring_json(const Monitoring& seen) {
+  Json series = Json::object();
+  for (const MonitorSeries& each : seen.series) series[each.name] = series_json(each);
+  return {{"interval_ns", seen.interval_ns},
+          {"duration_ns", seen.duration_ns},
+          {"cpu_share", finite(seen.monitor_cpu_share)},
+          {"energy_joules", or_null(seen.energy_joules)},
+          {"energy_note", text_or_null(seen.why_no_energy)},
+          {"time_ns", seen.time_ns},
+          {"series", std::move(series)}};
+}
+
+Json resources_json(const Record& record) {
+  const Resources& resources = record.resources;
   return {{"peak_rss_bytes", resources.peak_rss_bytes},
           {"cpu_seconds", finite(resources.cpu_seconds)},
           {"user_seconds", finite(resources.user_seconds)},
@@ -180,7 +220,10 @@ Json resources_json(const Resources& resources) {
           {"minor_page_faults", resources.minor_page_faults},
           {"major_page_faults", resources.major_page_faults},
           {"voluntary_context_switches", resources.voluntary_context_switches},
-          {"involuntary_context_switches", resources.involuntary_context_switches}};
+          {"involuntary_context_switches", resources.involuntary_context_switches},
+          {"sut_peak_rss_bytes", or_null(resources.sut_peak_rss_bytes)},
+          {"sut_cpu_seconds", or_null(resources.sut_cpu_seconds)},
+          {"monitor", record.monitoring ? monitoring_json(*record.monitoring) : Json()}};
 }
 
 }  // namespace
@@ -195,6 +238,7 @@ std::string to_json(const Record& record) {
       {"config", config_json(record.config)},
       {"config_from", config_from_json(record.config)},
       {"system", system_json(record.system, record.build)},
+      {"sut", record.sut.has_value() ? sut_json(*record.sut) : Json()},
       {"model", model_json(record.model)},
       {"dataset", dataset_json(record.dataset)},
       {"scenario", record.scenario},
@@ -203,7 +247,7 @@ std::string to_json(const Record& record) {
       {"verdict", verdict_json(record.verdict)},
       {"metrics", metrics_json(record)},
       {"accuracy", accuracy_json(record.accuracy)},
-      {"resources", resources_json(record.resources)},
+      {"resources", resources_json(record)},
   };
   // File names may hold any bytes; the record must stay JSON all the same.
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

@@ -96,6 +96,11 @@ SystemInfo as_system(const JsonCursor& cursor) {
   system.transparent_hugepages = cursor.at("transparent_hugepages").text_or_null();
   system.clock_source = cursor.at("clock_source").text_or_null();
   system.hypervisor = cursor.at("hypervisor").optional(as_boolean);
+  if (cursor.has("aslr")) system.aslr = cursor.at("aslr").optional(as_boolean);
+  if (cursor.has("numa_nodes")) system.numa_nodes = cursor.at("numa_nodes").optional(as_int);
+  if (cursor.has("affinity_nodes")) {
+    system.affinity_nodes = cursor.at("affinity_nodes").optional(as_int);
+  }
   system.load_1min = cursor.at("load_1min").optional(as_number);
   system.cgroup_cpus = cursor.at("cgroup_cpus").optional(as_number);
   system.cgroup_memory_bytes = cursor.at("cgroup_memory_bytes").optional(as_count);
@@ -110,10 +115,23 @@ BuildInfo as_build(const JsonCursor& cursor) {
 ModelInfo as_model(const JsonCursor& cursor) {
   return {.path = cursor.at("path").text(),
           .sha256 = as_sha256(cursor.at("sha256")),
-          .precision = cursor.at("precision").text(),
+          .precision = cursor.at("precision").text_or_null(),
           .file_bytes = cursor.at("file_bytes").count(),
-          .weight_bytes = cursor.at("weight_bytes").count(),
-          .isa_cap = cursor.at("isa_cap").text()};
+          .weight_bytes = cursor.at("weight_bytes").optional(as_count),
+          .isa_cap = cursor.at("isa_cap").text_or_null()};
+}
+
+Transport as_transport(const JsonCursor& cursor) {
+  return {.round_trips = cursor.at("round_trips").count(),
+          .p50_ns = cursor.at("p50_ns").integer(),
+          .p99_ns = cursor.at("p99_ns").integer(),
+          .paused_round_trips = cursor.at("paused_round_trips").count(),
+          .paused_p50_ns = cursor.at("paused_p50_ns").integer(),
+          .paused_p99_ns = cursor.at("paused_p99_ns").integer()};
+}
+
+SutInfo as_sut(const JsonCursor& cursor) {
+  return {cursor.at("name").text(), cursor.at("transport").optional(as_transport)};
 }
 
 DatasetInfo as_dataset(const JsonCursor& cursor) {
@@ -294,7 +312,36 @@ Resources as_resources(const JsonCursor& cursor) {
   resources.major_page_faults = cursor.at("major_page_faults").count();
   resources.voluntary_context_switches = cursor.at("voluntary_context_switches").count();
   resources.involuntary_context_switches = cursor.at("involuntary_context_switches").count();
+  if (cursor.has("sut_peak_rss_bytes")) {
+    resources.sut_peak_rss_bytes = cursor.at("sut_peak_rss_bytes").optional(as_count);
+    resources.sut_cpu_seconds = cursor.at("sut_cpu_seconds").optional(as_number);
+  }
   return resources;
+}
+
+Monitoring as_monitoring(const JsonCursor& cursor) {
+  Monitoring seen;
+  seen.interval_ns = cursor.at("interval_ns").integer();
+  seen.duration_ns = cursor.at("duration_ns").integer();
+  seen.monitor_cpu_share = cursor.at("cpu_share").number();
+  seen.energy_joules = cursor.at("energy_joules").optional(as_number);
+  seen.why_no_energy = cursor.at("energy_note").text_or_null();
+  seen.time_ns = cursor.at("time_ns").list([](const JsonCursor& item) { return item.integer(); });
+  const JsonCursor series = cursor.at("series");
+  if (!series.json().is_object()) {
+    series.fail("expected an object");
+    return seen;
+  }
+  for (const auto& [name, values] : series.json().items()) {
+    MonitorSeries each{name, std::vector<std::optional<double>>(seen.time_ns.size())};
+    const JsonCursor list = series.at(name);
+    if (!list.is_null()) {
+      each.values = list.list([](const JsonCursor& item) { return item.optional(as_number); });
+      if (each.values.size() != seen.time_ns.size()) list.fail("is not as long as time_ns");
+    }
+    seen.series.push_back(std::move(each));
+  }
+  return seen;
 }
 
 Record as_record(const JsonCursor& root) {
@@ -305,6 +352,7 @@ Record as_record(const JsonCursor& root) {
   record.config = as_config(root);
   record.system = as_system(root.at("system"));
   record.build = as_build(root.at("system").at("lode"));
+  if (root.has("sut")) record.sut = root.at("sut").optional(as_sut);
   record.model = root.at("model").optional(as_model);
   record.dataset = root.at("dataset").optional(as_dataset);
   record.scenario =
@@ -317,7 +365,11 @@ Record as_record(const JsonCursor& root) {
   record.warmup_queries = metrics.at("warmup_queries").count();
   if (metrics.has("expected_qps")) record.expected_qps = metrics.at("expected_qps").number();
   record.accuracy = root.at("accuracy").optional(as_accuracy);
-  record.resources = as_resources(root.at("resources"));
+  const JsonCursor resources = root.at("resources");
+  record.resources = as_resources(resources);
+  if (resources.has("monitor")) {
+    record.monitoring = resources.at("monitor").optional(as_monitoring);
+  }
   check_parts(root, record);
   return record;
 }

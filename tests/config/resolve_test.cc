@@ -111,8 +111,8 @@ TEST_F(ResolveTest, AFlagIsNotNamedTwice) {
   EXPECT_THAT(error_of(with_sets({"batch=0"})), StartsWith("--set batch=0: 0 is out of range"));
   sources.flags = {{"precision", "int8-dynamic"}};
   EXPECT_THAT(error_of(sources), StartsWith("--precision: 'int8-dynamic' is not available"));
-  sources.flags = {{"sut", "process:x"}};
-  EXPECT_THAT(error_of(sources), StartsWith("--sut: 'process:x' is not available"));
+  sources.flags = {{"sut", "process:"}};
+  EXPECT_THAT(error_of(sources), StartsWith("--sut: 'process:' names no process"));
 }
 
 TEST_F(ResolveTest, LimitsThatContradictEachOtherPointToTheirPlace) {
@@ -156,8 +156,18 @@ TEST_F(ResolveTest, ServerNeedsItsRate) {
 TEST_F(ResolveTest, WhatThisVersionLacksIsRefusedByName) {
   EXPECT_THAT(error_of(with_sets({"precision=int8-static"})),
               HasSubstr("'int8-static' is not available"));
-  EXPECT_THAT(error_of(with_sets({"sut=process:onnxruntime"})),
-              HasSubstr("'process:onnxruntime' is not available"));
+}
+
+TEST_F(ResolveTest, AProcessHasKeysOfItsOwn) {
+  const ResolvedConfig config =
+      resolved(with_sets({"sut=process:sh -c x", "threads=2", "sut_options=a=1,b=2"}));
+  EXPECT_EQ(config.values.sut, SutKind::kProcess);
+  EXPECT_EQ(config.values.process, "sh -c x");
+  EXPECT_THAT(effective_yaml(config), HasSubstr("sut: \"process:sh -c x\""));
+  EXPECT_THAT(error_of(with_sets({"sut=process:x", "isa=avx2"})), HasSubstr("isa means nothing"));
+  EXPECT_THAT(error_of(with_sets({"sut=null", "sut_options=a=1"})),
+              HasSubstr("sut_options means nothing"));
+  EXPECT_THAT(error_of(with_sets({"sut=processes"})), HasSubstr("'processes' is not known"));
 }
 
 TEST_F(ResolveTest, AValueIsReadEvenIfALaterSourceOverridesIt) {

@@ -33,6 +33,7 @@ inline Record sample_record() {
   record.system.load_1min = 0.25;
   record.build = {"0.1.0", "abcdef", "GCC 12", "RelWithDebInfo"};
   record.model = ModelInfo{"m.onnx", std::string(64, 'a'), "fp32", 1000, 900, "generic"};
+  record.sut = SutInfo{"process x", Transport{200, 3000, 9000, 50, 40000, 90000}};
   record.dataset = DatasetInfo{"d.h5", std::string(64, 'b'), 500};
   record.scenario = "multi-stream";
   record.mode = "accuracy";
@@ -48,7 +49,15 @@ inline Record sample_record() {
   record.warmup_queries = 5;
   record.metrics.early_stopping = {true, "", false, 0.99, 62, 662, 0, std::nullopt, 77};
   record.accuracy = Accuracy{500, 382, 460, 0.764, 0.92, std::nullopt, 0, 0.5};
-  record.resources = {1 << 20, 1.5, 1.25, 0.25, 10, 0, 3, 4};
+  record.resources = {1 << 20, 1.5, 1.25, 0.25, 10, 0, 3, 4, 1 << 19, 0.75};
+  record.monitoring = Monitoring{
+      100'000'000,
+      200'000'000,
+      0.001,
+      {100'000'000, 200'000'000},
+      {{"process_cores", {0.5, std::nullopt}}, {"frequency_hz", {std::nullopt, std::nullopt}}},
+      std::nullopt,
+      "no RAPL here"};
   return record;
 }
 

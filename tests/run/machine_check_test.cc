@@ -24,6 +24,9 @@ SystemInfo good_machine() {
   info.clock_source = "tsc";
   info.hypervisor = false;
   info.load_1min = 0.02;
+  info.aslr = true;
+  info.numa_nodes = 2;
+  info.affinity_nodes = 1;
   return info;
 }
 
@@ -36,15 +39,15 @@ Fitness fitness_of(const SystemInfo& info, std::string_view name,
   return Fitness::kUnknown;
 }
 
-TEST(MachineCheck, AGoodMachineIsOkThroughout) {
+TEST(MachineCheck, AGoodMachineIsGreenThroughout) {
   for (const CheckItem& item : check_machine(good_machine(), 0.0)) {
-    EXPECT_EQ(item.fitness, Fitness::kOk) << item.name;
+    EXPECT_EQ(item.fitness, Fitness::kGreen) << item.name;
     EXPECT_FALSE(item.value.empty()) << item.name;
     EXPECT_TRUE(item.advice.empty()) << item.name;
   }
 }
 
-TEST(MachineCheck, WhatIsNotKnownIsUnknownAndNeverOk) {
+TEST(MachineCheck, WhatIsNotKnownIsUnknownAndNeverGreen) {
   const std::set<std::string> limits = {"cgroup processors", "cgroup memory"};
   for (const CheckItem& item : check_machine(SystemInfo{}, std::nullopt)) {
     // A limit that is not set is the absence of one.
@@ -57,55 +60,74 @@ TEST(MachineCheck, WhatIsNotKnownIsUnknownAndNeverOk) {
 TEST(MachineCheck, EachFlawIsFound) {
   SystemInfo info = good_machine();
   info.governors = {"performance", "powersave"};
-  EXPECT_EQ(fitness_of(info, "governor"), Fitness::kWarn);
+  EXPECT_EQ(fitness_of(info, "governor"), Fitness::kAmber);
   info = good_machine();
   info.turbo = true;
-  EXPECT_EQ(fitness_of(info, "turbo"), Fitness::kWarn);
+  EXPECT_EQ(fitness_of(info, "turbo"), Fitness::kAmber);
   info = good_machine();
   info.smt = true;
-  EXPECT_EQ(fitness_of(info, "SMT"), Fitness::kWarn);
+  EXPECT_EQ(fitness_of(info, "SMT"), Fitness::kAmber);
   info = good_machine();
   info.hypervisor = true;
-  EXPECT_EQ(fitness_of(info, "virtual machine"), Fitness::kWarn);
+  EXPECT_EQ(fitness_of(info, "virtual machine"), Fitness::kAmber);
   info = good_machine();
   info.affinity = {2};
-  EXPECT_EQ(fitness_of(info, "processors"), Fitness::kWarn);
+  EXPECT_EQ(fitness_of(info, "processors"), Fitness::kAmber);
   info = good_machine();
   info.isa = {"sse4_2"};
-  EXPECT_EQ(fitness_of(info, "instruction set"), Fitness::kWarn);
+  EXPECT_EQ(fitness_of(info, "instruction set"), Fitness::kAmber);
   info = good_machine();
   info.transparent_hugepages = "always";
-  EXPECT_EQ(fitness_of(info, "huge pages"), Fitness::kWarn);
+  EXPECT_EQ(fitness_of(info, "huge pages"), Fitness::kAmber);
+  info = good_machine();
+  info.aslr = false;
+  EXPECT_EQ(fitness_of(info, "ASLR"), Fitness::kAmber);
+  info = good_machine();
+  info.affinity_nodes = 2;
+  EXPECT_EQ(fitness_of(info, "NUMA"), Fitness::kAmber);
   info = good_machine();
   info.clock_source = "hpet";
-  EXPECT_EQ(fitness_of(info, "clock"), Fitness::kBad);
+  EXPECT_EQ(fitness_of(info, "clock"), Fitness::kRed);
   info = good_machine();
   info.cgroup_cpus = 1.5;
-  EXPECT_EQ(fitness_of(info, "cgroup processors"), Fitness::kBad);
+  EXPECT_EQ(fitness_of(info, "cgroup processors"), Fitness::kRed);
   info.cgroup_cpus = 4;
-  EXPECT_EQ(fitness_of(info, "cgroup processors"), Fitness::kOk);
+  EXPECT_EQ(fitness_of(info, "cgroup processors"), Fitness::kGreen);
   info.cgroup_memory_bytes = 100'000'000;
-  EXPECT_EQ(fitness_of(info, "cgroup memory"), Fitness::kWarn);
+  EXPECT_EQ(fitness_of(info, "cgroup memory"), Fitness::kAmber);
+}
+
+TEST(MachineCheck, AGateHasTwoHeights) {
+  SystemInfo info = good_machine();
+  EXPECT_TRUE(items_against(check_machine(info, 0.0), Strictness::kAmber).empty());
+  EXPECT_TRUE(items_against(check_machine(SystemInfo{}, {}), Strictness::kAmber).empty());
+  info.turbo = true;
+  info.clock_source = "hpet";
+  const auto red = items_against(check_machine(info, 0.0), Strictness::kRed);
+  ASSERT_EQ(red.size(), 1U);
+  EXPECT_EQ(describe(red),
+            "clock (red: hpet): boot with clocksource=tsc: each reading is a system call");
+  EXPECT_EQ(items_against(check_machine(info, 0.0), Strictness::kAmber).size(), 2U);
 }
 
 TEST(MachineCheck, LoadCountsPerProcessor) {
   SystemInfo info = good_machine();
   info.load_1min = 1.0;
-  EXPECT_EQ(fitness_of(info, "load"), Fitness::kWarn);
+  EXPECT_EQ(fitness_of(info, "load"), Fitness::kAmber);
   info.load_1min = 2.0;
-  EXPECT_EQ(fitness_of(info, "load"), Fitness::kBad);
+  EXPECT_EQ(fitness_of(info, "load"), Fitness::kRed);
   info.affinity.assign(64, 0);
-  EXPECT_EQ(fitness_of(info, "load"), Fitness::kOk);
+  EXPECT_EQ(fitness_of(info, "load"), Fitness::kGreen);
 }
 
 TEST(MachineCheck, MemoryAndStealHaveTwoSteps) {
   SystemInfo info = good_machine();
   info.memory_available_bytes = 1'000'000'000;
-  EXPECT_EQ(fitness_of(info, "free memory"), Fitness::kWarn);
+  EXPECT_EQ(fitness_of(info, "free memory"), Fitness::kAmber);
   info.memory_available_bytes = 100'000'000;
-  EXPECT_EQ(fitness_of(info, "free memory"), Fitness::kBad);
-  EXPECT_EQ(fitness_of(info, "steal", 0.01), Fitness::kWarn);
-  EXPECT_EQ(fitness_of(info, "steal", 0.2), Fitness::kBad);
+  EXPECT_EQ(fitness_of(info, "free memory"), Fitness::kRed);
+  EXPECT_EQ(fitness_of(info, "steal", 0.01), Fitness::kAmber);
+  EXPECT_EQ(fitness_of(info, "steal", 0.2), Fitness::kRed);
 }
 
 TEST(MachineCheck, StealShareNeedsTwoReadingsAndTime) {

@@ -121,7 +121,7 @@ TEST_F(EngineSutTest, CallerWorksInAClosedLoopOfShortQueries) {
   SutRequest request;
   request.model = flat_model();
   request.batch = 2;
-  constexpr std::uint64_t kShort = 2 * EngineSut::kShortQueryBatches;
+  constexpr std::uint64_t kShort = 2 * BatchWorkers::kShortQueryBatches;
   const auto sut = make(request);
   {
     ThreadSink sink;
