@@ -38,6 +38,9 @@ struct Kernel {
   /// Rounding errors relative to those of a plain sum of products: the family's tolerance times
   /// this bounds them.
   double error_growth = 1.0;
+  /// Of images: an output row has the same bits whatever rows are computed beside it, so that a
+  /// band of rows can be computed by itself.
+  bool takes_bands = false;
   /// Why it cannot take the shape, one clause; "" if it can. Null: takes every shape.
   std::string_view (*refuse)(const Shape&) = nullptr;
   /// Puts into the shape what the others would else find anew in each task. Null: nothing.

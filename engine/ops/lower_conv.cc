@@ -2,6 +2,7 @@
 #include "engine/kernels/conv/conv.h"
 #include "engine/kernels/dwconv/dwconv.h"
 #include "engine/ops/activation.h"
+#include "engine/ops/conv_call.h"
 #include "engine/ops/conv_fusion.h"
 #include "engine/ops/half_weights.h"
 #include "engine/ops/lowering.h"
@@ -107,6 +108,8 @@ Result<Step> lower_conv(LowerContext& context) {
                              .prologue_shift = optional_float_input(arguments, kConvShift)};
       });
   step.flops = conv_flops(shape);
+  step.conv = std::make_shared<const ConvCall>(ConvCall{
+      .kernel = &kernel, .shape = shape, .packed = packed->data(), .activation = activation});
   attach_weights(step, std::move(packed), 1U << 1U | 1U << kConvBias);
   return step;
 }

@@ -18,6 +18,10 @@ constexpr std::array kMachinePasses = {
                    "that step over other channels"},
     MachinePassDef{MachinePass::kWinograd, "winograd",
                    "fewer multiplications for 3x3 kernels of stride 1, at a larger error"},
+    MachinePassDef{MachinePass::kFuseBands, "fuse_bands",
+                   "convolutions that follow each other go through the image together, a band of "
+                   "rows at a time, where what is between them would leave the caches; asks for "
+                   "kernels that give a row the same bits in every band"},
     MachinePassDef{MachinePass::kReuseInputs, "reuse_inputs",
                    "elementwise operators write over an input that nobody reads afterwards"},
 };

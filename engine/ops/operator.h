@@ -62,6 +62,8 @@ struct StepArguments {
   std::byte* scratch = nullptr;  ///< Step::scratch_bytes, one's own per worker, 64-byte aligned
 };
 
+struct ConvCall;
+
 /// One kernel call of a plan, cut into tasks that may run at once, on any worker, in any order.
 /// The cut depends on shapes alone, never on the number of threads, so that results do not either.
 struct Step {
@@ -82,6 +84,9 @@ struct Step {
   /// Multiplications and additions of the definition, of convolutions and matrix products only: a
   /// kernel that needs fewer has more than its machine's FLOP/s. 0: not counted.
   double flops = 0.0;
+  /// What `run` calls, where that is a kernel of the convolutions (engine/ops/conv_call.h): a plan
+  /// may call it otherwise, on bands of rows.
+  std::shared_ptr<const ConvCall> conv;
 };
 
 /// Packed weights live as long as the model and are shared by all its plans.

@@ -10,6 +10,7 @@
 #include "engine/runtime/batch_split.h"
 #include "engine/runtime/buffer_lifetimes.h"
 #include "engine/runtime/concat_in_place.h"
+#include "engine/runtime/fuse_bands.h"
 #include "engine/runtime/reference_step.h"
 
 namespace lode::engine {
@@ -514,6 +515,9 @@ void Planner::place_outputs() {
 }
 
 void Planner::plan_arena() {
+  if (passes_.allow(MachinePass::kFuseBands)) {
+    fuse_bands(parts_, decision(MachinePass::kFuseBands));
+  }
   if (passes_.allow(MachinePass::kReuseInputs)) {
     reuse_inputs(parts_, decision(MachinePass::kReuseInputs));
   }

@@ -44,7 +44,8 @@ struct ConvShape {
   std::int64_t x_stride = 0;
   std::int64_t y_stride = 0;
   std::int64_t residual_stride = 0;
-  bool x_is_plain = false;  ///< x is NCHW, dense
+  bool x_is_plain = false;   ///< x is NCHW; x_stride means nothing then
+  std::int64_t x_plane = 0;  ///< NCHW: floats from one channel to the next; 0: in_h * in_w
   ConvPrologue prologue = ConvPrologue::kNone;
   bool has_residual = false;
   /// Weights are rounded to IEEE half and stay so in memory where the kernel can; sums are float.
@@ -64,6 +65,9 @@ struct ConvShape {
   [[nodiscard, gnu::always_inline]] std::int64_t out_pixels() const { return out_h * out_w; }
   [[nodiscard, gnu::always_inline]] std::int64_t x_step() const {
     return x_stride != 0 ? x_stride : in_c;
+  }
+  [[nodiscard, gnu::always_inline]] std::int64_t x_plane_step() const {
+    return x_plane != 0 ? x_plane : in_h * in_w;
   }
   [[nodiscard, gnu::always_inline]] std::int64_t y_step() const {
     return y_stride != 0 ? y_stride : out_c;

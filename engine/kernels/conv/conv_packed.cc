@@ -287,6 +287,7 @@ constexpr ConvKernel make_kernel(std::string_view name, Isa isa, std::string_vie
   return ConvKernel({.name = name,
                      .isa = isa,
                      .strength = strength,
+                     .takes_bands = true,
                      .refuse = refuse,
                      .prepare = prepare<kTiles>,
                      .task_count = task_count<kTiles>,

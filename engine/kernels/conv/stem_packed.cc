@@ -18,6 +18,9 @@ constexpr std::int64_t kMaxChannels = 4;
 /// Scratch floats that a band's input should not exceed: 64 KiB.
 constexpr std::int64_t kBandFloats = 1 << 14;
 
+/// What an image gives at least, so that a few workers share it evenly.
+constexpr std::int64_t kMostBands = 8;
+
 struct Cut {
   std::int64_t rows;     ///< output rows of a band
   std::int64_t bands;    ///< of an image
@@ -34,7 +37,8 @@ Cut cut_of(const ConvShape& shape) {
   cut.width =
       std::max(shape.pad_left + shape.in_w, (shape.out_w - 1) * shape.stride_w + shape.kernel_w);
   cut.rows = 1;
-  while (cut.rows * 8 < shape.out_h &&
+  const std::int64_t bands = wanted_tasks(shape.workers, kTasksPerWorker, kMostBands);
+  while (cut.rows * bands < shape.out_h &&
          in_rows_of(shape, cut.rows + 1) * cut.width * shape.in_c <= kBandFloats) {
     ++cut.rows;
   }
@@ -68,7 +72,8 @@ void fill_band(const ConvShape& shape, const Cut& cut, const float* image, std::
         continue;
       }
       std::fill_n(to, shape.pad_left, 0.0F);
-      std::copy_n(image + (c * shape.in_h + y) * shape.in_w, shape.in_w, to + shape.pad_left);
+      std::copy_n(image + c * shape.x_plane_step() + y * shape.in_w, shape.in_w,
+                  to + shape.pad_left);
       const std::int64_t end = shape.pad_left + shape.in_w;
       std::fill_n(to + end, cut.width - end, 0.0F);
     }
@@ -94,7 +99,7 @@ void run(const ConvShape& shape, const ConvArguments& arguments, std::int64_t ta
   const std::int64_t end = std::min(shape.out_h, first + cut.rows);
   auto* band = reinterpret_cast<float*>(arguments.scratch);
   auto* offsets = reinterpret_cast<std::int32_t*>(arguments.scratch + band_bytes(shape, cut));
-  fill_band(shape, cut, arguments.x + image * shape.in_c * shape.in_h * shape.in_w,
+  fill_band(shape, cut, arguments.x + image * shape.in_c * shape.x_plane_step(),
             first * shape.stride_h - shape.pad_top, band);
   fill_offsets(shape, cut, offsets);
   StemRun product;
@@ -158,6 +163,7 @@ constexpr ConvKernel make_kernel(std::string_view name, Isa isa, std::string_vie
   return ConvKernel({.name = name,
                      .isa = isa,
                      .strength = strength,
+                     .takes_bands = true,
                      .refuse = refuse,
                      .task_count = task_count,
                      .scratch_bytes = scratch_bytes,

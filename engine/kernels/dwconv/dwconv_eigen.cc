@@ -125,6 +125,7 @@ void run(const ConvShape& shape, const ConvArguments& arguments, std::int64_t ta
 const DwConvKernel eigen_f32_dwconv({.name = "eigen_f32_dwconv",
                                      .isa = Isa::kGeneric,
                                      .strength = "depthwise: direct, channels in vectors",
+                                     .takes_bands = true,
                                      .refuse = refuse_unless_depthwise,
                                      .task_count = dwconv_task_count,
                                      .run = run},

@@ -238,7 +238,7 @@ TEST(Placement, WinogradIsLeftOutByName) {
   b.output(
       add_conv(b, "conv", add_conv(b, "stem", b.input("x", {-1, 3, 56, 56}), 3, 64, 1), 64, 64, 3));
   ModelOptions without;
-  without.disabled_passes = {"winograd"};
+  without.disabled_passes = {"winograd", "fuse_bands"};
   auto session = make_session(make_model(b.graph, without));
   const auto plan = session->plan_info(std::vector<Shape>{{1, 3, 56, 56}});
   ASSERT_TRUE(plan.ok());
