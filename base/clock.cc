@@ -54,12 +54,12 @@ void RealClock::sleep_until_ns(std::int64_t time_ns) {
   while (now_ns() < time_ns) cpu_relax();
 }
 
-/// Follows a rise at once and a fall slowly.
+/// What 19 of 20 sleeps keep within, found in small steps: one long preemption changes little.
 void RealClock::learn_lateness(std::int64_t late_ns) {
-  constexpr std::int64_t kForget = 64;
+  constexpr std::int64_t kStepNs = 100;
   const std::int64_t known_ns = wake_lateness_ns();
-  const std::int64_t faded_ns = known_ns - known_ns / kForget;
-  wake_lateness_ns_.store(std::min(std::max(late_ns, faded_ns), kLatenessMaxNs),
+  const std::int64_t next_ns = late_ns > known_ns ? known_ns + 19 * kStepNs : known_ns - kStepNs;
+  wake_lateness_ns_.store(std::clamp<std::int64_t>(next_ns, 0, kLatenessMaxNs),
                           std::memory_order_relaxed);
 }
 
