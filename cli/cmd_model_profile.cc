@@ -60,6 +60,8 @@ struct Report {
 
   [[nodiscard]] Rates rates(const Row& row) const;
   [[nodiscard]] double flops() const;
+  /// Seconds of all layers' operations, each at the peak of its kind.
+  [[nodiscard]] double seconds_at_peak() const;
 };
 
 Rates Report::rates(const Row& row) const {
@@ -67,9 +69,10 @@ Rates Report::rates(const Row& row) const {
   Rates rates;
   rates.share = static_cast<double>(row.time_ns) / static_cast<double>(profile.steps_ns);
   rates.flops_per_s = row.flops / seconds;
-  rates.of_peak = rates.flops_per_s / peak.flops_per_s;
+  const double peak_ops = peak.ops_per_s(row.kernel);
+  rates.of_peak = rates.flops_per_s / peak_ops;
   rates.bytes_per_s = row.bytes / seconds;
-  const bool computes = row.flops / peak.flops_per_s > row.bytes / peak.read_bytes_per_s;
+  const bool computes = row.flops / peak_ops > row.bytes / peak.read_bytes_per_s;
   rates.bound = computes ? "compute" : "memory";
   return rates;
 }
@@ -77,6 +80,12 @@ Rates Report::rates(const Row& row) const {
 double Report::flops() const {
   double sum = 0.0;
   for (const Row& row : layers) sum += row.flops;
+  return sum;
+}
+
+double Report::seconds_at_peak() const {
+  double sum = 0.0;
+  for (const Row& row : layers) sum += row.flops / peak.ops_per_s(row.kernel);
   return sum;
 }
 
@@ -173,6 +182,8 @@ std::string as_json(const Report& report, const ProfileFlags& flags) {
       {"peak",
        {{"kernel", report.peak.kernel},
         {"flops_per_s", report.peak.flops_per_s},
+        {"byte_kernel", report.peak.byte_kernel},
+        {"byte_ops_per_s", report.peak.byte_ops_per_s},
         {"read_bytes_per_s", report.peak.read_bytes_per_s}}},
       {"runs", profile.runs},
       {"run_ns", profile.run_ns},
@@ -257,18 +268,20 @@ Table text_table(const Report& report, const std::vector<Row>& rows, bool is_lay
 std::string footer(const Report& report) {
   const engine::Profile& profile = report.profile;
   const auto of_run = [&](double ns) { return 100 * ns / static_cast<double>(profile.run_ns); };
-  const double best_ns = report.flops() / report.peak.flops_per_s * 1e9;
+  const double best_ns = report.seconds_at_peak() * 1e9;
   std::string text = fmt::format(
       "\n{} layers take {}, {:.1f}% of a run's {} (median of {} runs; under the clock {})\n",
       profile.steps.size(), format_duration(profile.steps_ns),
       of_run(static_cast<double>(profile.steps_ns)), format_duration(profile.run_ns), profile.runs,
       format_duration(profile.timed_run_ns));
   text += fmt::format(
-      "peak of {} {}: {:.1f} GFLOP/s, reading {:.1f} GB/s ({}); at that peak the model's {:.2f} "
-      "GFLOP take {}, {:.1f}% of the run\n",
+      "peak of {} {}: {:.1f} GFLOP/s ({}), {:.1f} GOP/s of bytes ({}), reading {:.1f} GB/s; at "
+      "that "
+      "peak the model's {:.2f} GFLOP take {}, {:.1f}% of the run\n",
       report.peak.threads, report.peak.threads == 1 ? "thread" : "threads",
-      report.peak.flops_per_s / 1e9, report.peak.read_bytes_per_s / 1e9, report.peak.kernel,
-      report.flops() / 1e9, format_duration(static_cast<std::int64_t>(best_ns)), of_run(best_ns));
+      report.peak.flops_per_s / 1e9, report.peak.kernel, report.peak.byte_ops_per_s / 1e9,
+      report.peak.byte_kernel, report.peak.read_bytes_per_s / 1e9, report.flops() / 1e9,
+      format_duration(static_cast<std::int64_t>(best_ns)), of_run(best_ns));
   return text;
 }
 

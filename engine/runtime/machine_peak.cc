@@ -47,6 +47,10 @@ double sum_of_rates(ThreadPool& pool, std::function<double(int)> measure) {
 
 }  // namespace
 
+double MachinePeak::ops_per_s(std::string_view multiplied_by) const {
+  return multiplies_bytes(multiplied_by) ? byte_ops_per_s : flops_per_s;
+}
+
 Result<MachinePeak> measure_machine_peak(Isa cap, const SessionOptions& options) {
   LODE_TRY(const auto pool, ThreadPool::create(options.threads, options.cpus));
   const PeakKernel& kernel = select_peak(cap);
@@ -54,6 +58,10 @@ Result<MachinePeak> measure_machine_peak(Isa cap, const SessionOptions& options)
   peak.kernel = kernel.name;
   peak.threads = pool->threads();
   peak.flops_per_s = sum_of_rates(*pool, [&](int) { return measure_flops(kernel, kSeconds); });
+  const BytePeakKernel& byte_kernel = select_byte_peak(cap);
+  peak.byte_kernel = byte_kernel.name;
+  peak.byte_ops_per_s =
+      sum_of_rates(*pool, [&](int) { return measure_byte_ops(byte_kernel, kSeconds); });
   try {
     std::vector<AlignedFloats> memory;
     for (int i = 0; i < peak.threads; ++i) {

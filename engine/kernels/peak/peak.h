@@ -51,6 +51,10 @@ struct BytePeakKernel {
   float (*multiply_add)(std::int64_t rounds) = nullptr;
 };
 
+/// Whether the kernel of this name has products of bytes, as names tell: instruction set, type of
+/// the elements, what it does; "avx2_u8_conv".
+[[nodiscard]] bool multiplies_bytes(std::string_view kernel);
+
 /// All variants, best first.
 [[nodiscard]] std::span<const BytePeakKernel* const> byte_peak_kernels();
 

@@ -33,6 +33,11 @@ std::span<const BytePeakKernel* const> byte_peak_kernels() {
   return kList;
 }
 
+bool multiplies_bytes(std::string_view kernel) {
+  const std::size_t type = kernel.find('_');
+  return type != std::string_view::npos && kernel.substr(type).starts_with("_u8_");
+}
+
 const PeakKernel& select_peak(Isa cap) {
   return best_of(peak_kernels(), cap);
 }

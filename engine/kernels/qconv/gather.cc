@@ -69,26 +69,40 @@ constexpr std::int64_t kMaxRows = 16;
 /// kChunks chunks, whatever of them is wanted.
 template <typename Element, int kChunks>
 [[gnu::always_inline]] inline void copy_chunks(Element* to, const std::uint8_t* from) {
-  for (std::int64_t i = 0; i < kChunks * kChunk; ++i) to[i] = from[i];
+  for (int chunk = 0; chunk < kChunks; ++chunk, from += kChunk, to += kChunk) {
+    // Through arrays of its own, so that the compiler sees that nothing overlaps.
+    std::uint8_t bytes[kChunk];
+    Element elements[kChunk];
+    std::memcpy(bytes, from, sizeof(bytes));
+    for (std::int64_t i = 0; i < kChunk; ++i) elements[i] = bytes[i];
+    std::memcpy(to, elements, sizeof(elements));
+  }
 }
 
-/// The rows of taps of neighbouring output pixels; null where all of a row is padding.
+/// The rows of taps of neighbouring output pixels, by value: what is written may not seem to change
+/// them.
 struct TapRows {
-  const std::uint8_t* rows[kMaxRows];
-  const std::uint8_t* end;  ///< of the readable input
+  const std::uint8_t* rows[kMaxRows];  ///< null where all of a row is padding
+  const std::uint8_t* end;             ///< of the readable input
+  const std::uint8_t* padding;
+  std::int64_t count;
+  std::int64_t run;  ///< elements of a row of taps
 };
 
-/// One pixel whose taps lie inside along x, each row of them in kChunks chunks: what is copied
-/// behind a row is overwritten by the next, and behind the last by the next pixel.
+/// One pixel whose taps lie inside along x, from byte `first` of the rows on, each row of taps in
+/// kChunks chunks: what is copied behind a row is overwritten by the next, and behind the last by
+/// the next pixel.
 template <typename Element, int kChunks>
-[[gnu::always_inline]] inline Element* gather_in_chunks(const QConvShape& shape,
-                                                        const QGather& gather, const TapRows& taps,
-                                                        std::int64_t first, Element* to) {
-  const std::int64_t run = shape.kernel_w * gather.channels;
-  for (std::int64_t ky = 0; ky < shape.kernel_h; ++ky, to += run) {
-    const std::uint8_t* from =
-        taps.rows[ky] == nullptr ? gather.padding : taps.rows[ky] + first * gather.channels;
-    if (taps.rows[ky] != nullptr && from + kChunks * kChunk > taps.end) {
+[[gnu::always_inline]] inline Element* gather_in_chunks(const TapRows& taps, std::int64_t first,
+                                                        Element* to) {
+  const std::int64_t count = taps.count;
+  const std::int64_t run = taps.run;
+  const std::uint8_t* const end = taps.end;
+  const std::uint8_t* const padding = taps.padding;
+  for (std::int64_t ky = 0; ky < count; ++ky, to += run) {
+    const std::uint8_t* from = taps.rows[ky];
+    from = from == nullptr ? padding : from + first;
+    if (from != padding && from + kChunks * kChunk > end) {
       copy_run(to, from, run);
     } else {
       copy_chunks<Element, kChunks>(to, from);
@@ -112,18 +126,30 @@ void gather_span(const QConvShape& shape, const QGather& gather, std::int64_t ro
   if constexpr (kChunks > 0) {
     for (std::int64_t ky = 0; ky < shape.kernel_h; ++ky) taps.rows[ky] = row_at(ky);
     taps.end = gather.x + shape.batch * shape.in_h * row_step - shape.x_step() + shape.in_c;
+    taps.padding = gather.padding;
+    taps.count = shape.kernel_h;
+    taps.run = shape.kernel_w * gather.channels;
   }
-  for (std::int64_t i = 0; i < span.count; ++i, bytes += gather.row_bytes) {
+  const std::int64_t count = span.count;
+  const std::int64_t row_bytes = gather.row_bytes;
+  const std::int64_t channels = gather.channels;
+  const std::int64_t last_x = shape.in_w - shape.kernel_w;
+  const std::int64_t stride = shape.stride_w;
+  std::int64_t x = span.x * stride - shape.pad_left;
+  for (std::int64_t i = 0; i < count; ++i, bytes += row_bytes, x += stride) {
     auto* to = reinterpret_cast<Element*>(bytes);
-    const std::int64_t first_x = (span.x + i) * shape.stride_w - shape.pad_left;
-    if (kChunks > 0 && first_x >= 0 && first_x + shape.kernel_w <= shape.in_w) {
-      to = gather_in_chunks<Element, kChunks>(shape, gather, taps, first_x, to);
+    if (kChunks > 0 && x >= 0 && x <= last_x) {
+      to = gather_in_chunks<Element, kChunks>(taps, x * channels, to);
     } else {
       for (std::int64_t ky = 0; ky < shape.kernel_h; ++ky) {
-        to = gather_tap_row(shape, gather, row_at(ky), first_x, to);
+        to = gather_tap_row(shape, gather, row_at(ky), x, to);
       }
     }
-    for (; reinterpret_cast<std::uint8_t*>(to) < bytes + gather.row_bytes; ++to) *to = 0;
+    // At most a dword less an element, without a call of memset.
+    const auto* end = reinterpret_cast<const Element*>(bytes + row_bytes);
+    for (std::size_t j = 0; j + 1 < sizeof(std::int32_t) / sizeof(Element); ++j) {
+      if (to + j < end) to[j] = 0;
+    }
   }
 }
 

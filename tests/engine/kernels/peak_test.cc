@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/kernels/aligned_floats.h"
+#include "engine/kernels/qdwconv/qdwconv.h"
 
 namespace lode::engine {
 namespace {
@@ -66,6 +67,14 @@ TEST(Peak, ProductsOfBytesAreDoneInAllChains) {
     EXPECT_GT(measure_byte_ops(*kernel, 0.0), 1e6) << kernel->name;
     EXPECT_LT(measure_byte_ops(*kernel, 0.0), 1e14) << kernel->name;
   }
+}
+
+TEST(Peak, NamesTellWhatIsMultiplied) {
+  for (const QConvKernel* kernel : qconv_kernels()) EXPECT_TRUE(multiplies_bytes(kernel->name));
+  for (const QDwConvKernel* kernel : qdwconv_kernels()) EXPECT_TRUE(multiplies_bytes(kernel->name));
+  for (const ConvKernel* kernel : conv_kernels()) EXPECT_FALSE(multiplies_bytes(kernel->name));
+  EXPECT_FALSE(multiplies_bytes(""));
+  EXPECT_FALSE(multiplies_bytes("reference"));
 }
 
 TEST(Peak, RatesArePossible) {

@@ -113,6 +113,10 @@ TEST(MachinePeak, GrowsWithWhatItMayUse) {
   EXPECT_GT(generic->read_bytes_per_s, 0.0);
   EXPECT_GT(best->flops_per_s, 0.0);
   EXPECT_EQ(generic->kernel, "generic_f32_peak");
+  EXPECT_EQ(generic->byte_kernel, "generic_u8_peak");
+  EXPECT_GT(generic->byte_ops_per_s, 0.0);
+  EXPECT_EQ(best->ops_per_s("avx512_u8_conv"), best->byte_ops_per_s);
+  EXPECT_EQ(best->ops_per_s("avx512_f32_conv"), best->flops_per_s);
 }
 
 TEST(MachinePeak, RefusesProcessorsThatAreNotThere) {
