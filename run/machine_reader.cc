@@ -119,7 +119,9 @@ std::string_view MachineReader::text(const FileHandle& file) {
 
 std::optional<std::uint64_t> MachineReader::number(const FileHandle& file) {
   std::string_view content = text(file);
-  return parse_count(take_word(content));
+  const std::string_view word = take_word(content);
+  // A number and something else is no number.
+  return take_word(content).empty() ? parse_count(word) : std::nullopt;
 }
 
 /// This process's group in the hierarchy of `controller` ("" is version 2's): "a/b", "" if none.

@@ -183,7 +183,8 @@ TEST_F(ResolveTest, KeysThatMeanNothingHere) {
   EXPECT_THAT(error_of(with_sets({"accuracy_target=0.9"})), HasSubstr("in mode performance"));
   EXPECT_THAT(error_of(with_sets({"sut=null", "threads=2"})), HasSubstr("with sut null"));
   EXPECT_THAT(error_of(with_sets({"delay=constant:1ms"})), HasSubstr("with sut engine"));
-  EXPECT_THAT(error_of(with_sets({"sut=null", "model=m.onnx"})), HasSubstr("(it is for engine)"));
+  EXPECT_THAT(error_of(with_sets({"sut=null", "model=m.onnx"})),
+              HasSubstr("(it is for engine or process)"));
   EXPECT_THAT(error_of(with_sets({"sut=delay", "precision=fp32"})), HasSubstr("with sut delay"));
   for (const char* key : {"min_duration=1s", "min_queries=5", "warmup=1", "target_latency=1ms"}) {
     EXPECT_THAT(error_of(with_sets({"mode=accuracy", key})),

