@@ -43,6 +43,7 @@ void check_all_members(const Json& whole, const Json::json_pointer& at, const st
     if (name == "metrics.peak_search") continue;  // Of a search alone.
     // Records of earlier versions have none of these.
     if (name == "sut" || name == "system.affinity_nodes") continue;
+    if (name == "system.aslr" || name == "system.numa_nodes") continue;
     if (name == "resources.monitor" || name.starts_with("resources.sut_")) continue;
     Json broken = whole;
     broken[at].erase(key);
