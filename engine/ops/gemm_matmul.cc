@@ -7,6 +7,7 @@
 #include "engine/ops/element.h"
 #include "engine/ops/half_weights.h"
 #include "engine/ops/lowering.h"
+#include "engine/ops/matrix_stack.h"
 
 namespace lode::engine {
 namespace {
@@ -156,26 +157,6 @@ Status run_gemm(const ReferenceContext& context) {
   });
 }
 
-// A stack of matrices: a vector counts as one row (left) or one column (right).
-struct MatrixStack {
-  Shape batch;  ///< the leading extents
-  std::int64_t rows = 1;
-  std::int64_t columns = 1;
-};
-
-MatrixStack as_stack(const Shape& shape, bool is_left) {
-  MatrixStack stack;
-  const std::size_t rank = shape.rank();
-  if (rank == 1) {
-    (is_left ? stack.columns : stack.rows) = shape[0];
-    return stack;
-  }
-  for (std::size_t axis = 0; axis + 2 < rank; ++axis) stack.batch.push_back(shape[axis]);
-  stack.rows = shape[rank - 2];
-  stack.columns = shape[rank - 1];
-  return stack;
-}
-
 Status check_matmul(const Node& node) {
   return check_signature(node, {.min_inputs = 2, .max_inputs = 2}, {{kHalfWeightsAttribute}});
 }
@@ -186,16 +167,8 @@ Status infer_matmul(InferContext& context) {
   LODE_CHECK_OK(check_weighted_types(context));
   LODE_CHECK_OK(check_rank(context, 0, 1));
   LODE_CHECK_OK(check_rank(context, 1, 1));
-  const Shape& a = context.inputs[0].shape;
-  const Shape& b = context.inputs[1].shape;
-  const MatrixStack left = as_stack(a, true);
-  const MatrixStack right = as_stack(b, false);
-  if (left.columns != right.rows) {
-    return node_error(node, "A {} and B {} do not fit each other", a.to_string(), b.to_string());
-  }
-  LODE_TRY(Shape result, broadcast_shapes(node, left.batch, right.batch));
-  if (a.rank() > 1) result.push_back(left.rows);
-  if (b.rank() > 1) result.push_back(right.columns);
+  LODE_TRY(const Shape result,
+           matmul_shape(node, context.inputs[0].shape, context.inputs[1].shape));
   return set_output(context, context.inputs[0].dtype, result);
 }
 

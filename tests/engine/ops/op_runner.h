@@ -41,11 +41,13 @@ struct Op {
   std::int64_t opset = 13;
   Attributes attributes = {};
   std::size_t outputs = 1;
+  std::string domain = "";
 
   [[nodiscard]] Node node(std::size_t inputs) const {
     Node node;
     node.name = "n";
     node.op_type = type;
+    node.domain = domain;
     node.opset = opset;
     node.attributes = attributes;
     for (std::size_t i = 0; i < inputs; ++i) node.inputs.push_back(static_cast<ValueId>(i));
