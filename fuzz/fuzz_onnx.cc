@@ -22,16 +22,41 @@ namespace {
 using lode::Rng;
 using lode::uniform_below;
 
-constexpr std::string_view kAttributes[] = {"alpha",       "auto_pad",   "axes",
-                                            "axis",        "beta",       "bias",
-                                            "ceil_mode",   "dilations",  "epsilon",
-                                            "group",       "keepdims",   "kernel_shape",
-                                            "max",         "min",        "mode",
-                                            "pads",        "perm",       "size",
-                                            "spatial",     "strides",    "to",
-                                            "transA",      "transB",     "value",
-                                            "value_float", "value_ints", "lode_activation",
-                                            "is_test",     "allowzero",  "training_mode"};
+constexpr std::string_view kAttributes[] = {"alpha",
+                                            "auto_pad",
+                                            "axes",
+                                            "axis",
+                                            "beta",
+                                            "bias",
+                                            "ceil_mode",
+                                            "dilations",
+                                            "epsilon",
+                                            "group",
+                                            "keepdims",
+                                            "kernel_shape",
+                                            "max",
+                                            "min",
+                                            "mode",
+                                            "pads",
+                                            "perm",
+                                            "size",
+                                            "spatial",
+                                            "strides",
+                                            "to",
+                                            "transA",
+                                            "transB",
+                                            "value",
+                                            "value_float",
+                                            "value_ints",
+                                            "lode_activation",
+                                            "is_test",
+                                            "allowzero",
+                                            "training_mode",
+                                            "block_size",
+                                            "output_dtype",
+                                            "opset",
+                                            "channels_last",
+                                            "count_include_pad"};
 constexpr std::string_view kStrings[] = {"SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET", "constant",
                                          "reflect",    "edge",       "Relu",  "Clip",   ""};
 constexpr std::int64_t kNumbers[] = {0,  1,  2,    3,         4,         7,        16,
@@ -74,7 +99,7 @@ std::string pick_value(Rng& rng, const onnx::GraphProto& graph) {
 
 // A tensor of a random type and small shape whose data fits.
 void fill_tensor(Rng& rng, onnx::TensorProto& tensor) {
-  constexpr std::int32_t kTypes[] = {1, 1, 1, 1, 7, 7, 6, 9, 2, 11, 10};
+  constexpr std::int32_t kTypes[] = {1, 1, 1, 1, 7, 7, 6, 9, 2, 2, 3, 3, 11, 10};
   const std::int32_t type = pick(rng, kTypes);
   std::size_t count = 1;
   tensor.clear_dims();
@@ -85,10 +110,10 @@ void fill_tensor(Rng& rng, onnx::TensorProto& tensor) {
   }
   tensor.set_data_type(type);
   tensor.clear_float_data();
-  const std::size_t width = type == 7 || type == 11  ? 8
-                            : type == 10             ? 2
-                            : type == 9 || type == 2 ? 1
-                                                     : 4;
+  const std::size_t width = type == 7 || type == 11               ? 8
+                            : type == 10                          ? 2
+                            : type == 9 || type == 2 || type == 3 ? 1
+                                                                  : 4;
   std::string raw(count * width, '\0');
   for (std::size_t i = 0; i < raw.size(); i += width) {
     raw[i] = static_cast<char>(uniform_below(rng, 4));
@@ -126,12 +151,19 @@ void add_attribute(Rng& rng, onnx::NodeProto& node) {
   }
 }
 
-void add_node(Rng& rng, onnx::GraphProto& graph) {
+void set_operator(Rng& rng, onnx::NodeProto& node) {
   const auto operators = lode::engine::all_operators();
+  const auto& definition =
+      operators[uniform_below(rng, static_cast<std::uint32_t>(operators.size()))];
+  node.set_op_type(std::string(definition.op_type));
+  node.set_domain(std::string(definition.domain));
+}
+
+void add_node(Rng& rng, onnx::GraphProto& graph) {
   onnx::NodeProto node;
-  node.set_op_type(std::string(
-      operators[uniform_below(rng, static_cast<std::uint32_t>(operators.size()))].op_type));
-  for (std::uint32_t n = 1 + uniform_below(rng, 5); n > 0; --n) {
+  set_operator(rng, node);
+  // Operators on quantised values have up to nine inputs.
+  for (std::uint32_t n = 1 + uniform_below(rng, uniform_below(rng, 2) == 0 ? 5 : 9); n > 0; --n) {
     node.add_input(pick_value(rng, graph));
   }
   node.add_output("v" + std::to_string(rng() % 1000));
@@ -139,11 +171,14 @@ void add_node(Rng& rng, onnx::GraphProto& graph) {
   *graph.add_node() = node;
 }
 
-// Relu(BatchNormalization(Conv(x))): what the passes look for.
-onnx::ModelProto first_model() {
+// A model of x to y, both [n,2,3,3] in f32, without nodes.
+onnx::ModelProto empty_model() {
   onnx::ModelProto model;
   model.set_ir_version(8);
   model.add_opset_import()->set_version(13);
+  onnx::OperatorSetIdProto& microsoft = *model.add_opset_import();
+  microsoft.set_domain("com.microsoft");
+  microsoft.set_version(1);
   onnx::GraphProto& graph = *model.mutable_graph();
   for (const char* name : {"x", "y"}) {
     onnx::ValueInfoProto& info = name[0] == 'x' ? *graph.add_input() : *graph.add_output();
@@ -153,6 +188,63 @@ onnx::ModelProto first_model() {
     type->mutable_shape()->add_dim()->set_dim_param("n");
     for (const int extent : {2, 3, 3}) type->mutable_shape()->add_dim()->set_dim_value(extent);
   }
+  return model;
+}
+
+void add_node(onnx::GraphProto& graph, const char* op, std::vector<const char*> inputs,
+              const char* output) {
+  onnx::NodeProto& made = *graph.add_node();
+  made.set_op_type(op);
+  for (const char* input : inputs) made.add_input(input);
+  made.add_output(output);
+}
+
+// Conv and Add between QuantizeLinear and DequantizeLinear, and a dynamic one.
+onnx::ModelProto quantised_model() {
+  onnx::ModelProto model = empty_model();
+  onnx::GraphProto& graph = *model.mutable_graph();
+  const auto scalar = [&graph](const char* name, int type, float value) {
+    onnx::TensorProto& tensor = *graph.add_initializer();
+    tensor.set_name(name);
+    tensor.set_data_type(type);
+    if (type == 1) tensor.add_float_data(value);
+    if (type != 1) tensor.add_int32_data(static_cast<int>(value));
+  };
+  scalar("s", 1, 0.5F);
+  scalar("z", 2, 128.0F);
+  onnx::TensorProto& weight = *graph.add_initializer();
+  weight.set_name("w");
+  weight.set_data_type(3);
+  for (const int extent : {2, 2, 1, 1}) weight.add_dims(extent);
+  for (const int value : {1, -2, 3, -4}) weight.add_int32_data(value);
+  add_node(graph, "QuantizeLinear", {"x", "s", "z"}, "q");
+  add_node(graph, "DequantizeLinear", {"q", "s", "z"}, "d");
+  add_node(graph, "DequantizeLinear", {"w", "s"}, "v");
+  add_node(graph, "Conv", {"d", "v"}, "c");
+  add_node(graph, "QuantizeLinear", {"c", "s", "z"}, "cq");
+  add_node(graph, "DequantizeLinear", {"cq", "s", "z"}, "cd");
+  add_node(graph, "Add", {"cd", "d"}, "a");
+  add_node(graph, "Relu", {"a"}, "r");
+  add_node(graph, "QuantizeLinear", {"r", "s", "z"}, "rq");
+  add_node(graph, "DequantizeLinear", {"rq", "s", "z"}, "rd");
+  add_node(graph, "DynamicQuantizeLinear", {"rd"}, "e");
+  graph.mutable_node(graph.node_size() - 1)->add_output("es");
+  graph.mutable_node(graph.node_size() - 1)->add_output("ez");
+  add_node(graph, "ConvInteger", {"e", "w", "ez"}, "i");
+  add_node(graph, "Cast", {"i"}, "f");
+  onnx::AttributeProto& to = *graph.mutable_node(graph.node_size() - 1)->add_attribute();
+  to.set_name("to");
+  to.set_type(onnx::AttributeProto::INT);
+  to.set_i(1);
+  add_node(graph, "Mul", {"es", "s"}, "m");
+  add_node(graph, "Mul", {"f", "m"}, "y");
+  return model;
+}
+
+// Relu(BatchNormalization(Conv(x))): what the passes look for.
+onnx::ModelProto first_model() {
+  onnx::ModelProto model = empty_model();
+  onnx::GraphProto& graph = *model.mutable_graph();
   const auto constant = [&graph](const char* name, std::vector<std::int64_t> dims) {
     onnx::TensorProto& tensor = *graph.add_initializer();
     tensor.set_name(name);
@@ -166,15 +258,9 @@ onnx::ModelProto first_model() {
   };
   constant("w", {2, 2, 1, 1});
   for (const char* name : {"s", "b", "m", "v"}) constant(name, {2});
-  const auto node = [&graph](const char* op, std::vector<const char*> inputs, const char* output) {
-    onnx::NodeProto& made = *graph.add_node();
-    made.set_op_type(op);
-    for (const char* input : inputs) made.add_input(input);
-    made.add_output(output);
-  };
-  node("Conv", {"x", "w"}, "c");
-  node("BatchNormalization", {"c", "s", "b", "m", "v"}, "n");
-  node("Relu", {"n"}, "y");
+  add_node(graph, "Conv", {"x", "w"}, "c");
+  add_node(graph, "BatchNormalization", {"c", "s", "b", "m", "v"}, "n");
+  add_node(graph, "Relu", {"n"}, "y");
   return model;
 }
 
@@ -197,12 +283,8 @@ void mutate_graph(Rng& rng, onnx::ModelProto& model) {
       if (node.input_size() == 0) return;
       node.set_input(static_cast<int>(index_below(rng, node.input_size())), pick_value(rng, graph));
       return;
-    case 5: {
-      const auto operators = lode::engine::all_operators();
-      node.set_op_type(std::string(
-          operators[uniform_below(rng, static_cast<std::uint32_t>(operators.size()))].op_type));
-      return;
-    }
+    case 5:
+      return set_operator(rng, node);
     case 6: {
       onnx::TensorProto& tensor = *graph.add_initializer();
       tensor.set_name("i" + std::to_string(rng() % 1000));
@@ -318,7 +400,7 @@ extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t s
                         model.graph().node_size() > 0 && model.graph().output_size() > 0 &&
                         model.opset_import_size() > 0;
   if (is_model && uniform_below(rng, 4) == 0) return LLVMFuzzerMutate(data, size, max_size);
-  if (!is_model) model = first_model();
+  if (!is_model) model = uniform_below(rng, 2) == 0 ? first_model() : quantised_model();
   for (std::uint32_t n = 1 + uniform_below(rng, 3); n > 0; --n) mutate_graph(rng, model);
   const std::string bytes = model.SerializeAsString();
   if (bytes.size() > max_size) return LLVMFuzzerMutate(data, size, max_size);

@@ -6,7 +6,7 @@
 #include "engine/graph/editor.h"
 #include "engine/graph/quote.h"
 #include "engine/onnx/tensor_reader.h"
-#include "engine/ops/operator.h"
+#include "engine/ops/quantization.h"
 
 namespace lode::engine {
 
@@ -161,6 +161,9 @@ Status GraphReader::read_node(onnx::NodeProto& proto) {
   node.op_type = proto.op_type();
   node.domain = normalised_domain(proto.domain());
   if (node.op_type.empty()) return runtime_error("{}: has no operator", label);
+  if (node.domain == kOwnDomain) {
+    return runtime_error("{}: is an operator that only the engine's passes may make", label);
+  }
   const auto operator_set = operator_sets_.find(node.domain);
   if (operator_set == operator_sets_.end()) {
     return runtime_error("{}: the model imports no operator set of domain {}", label,

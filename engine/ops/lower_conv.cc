@@ -1,40 +1,16 @@
 // Conv to the conv and dwconv kernels.
-#include "engine/kernels/conv/conv.h"
 #include "engine/kernels/dwconv/dwconv.h"
 #include "engine/ops/activation.h"
 #include "engine/ops/conv_call.h"
 #include "engine/ops/conv_fusion.h"
 #include "engine/ops/half_weights.h"
+#include "engine/ops/kernel_shapes.h"
 #include "engine/ops/lowering.h"
 #include "engine/ops/window.h"
 
 namespace lode::engine {
 
 namespace {
-
-ConvShape conv_shape(const Window& window, const Shape& input, const Shape& weight,
-                     std::int64_t groups) {
-  ConvShape shape;
-  shape.batch = input[0];
-  shape.in_h = window.height().input;
-  shape.in_w = window.width().input;
-  shape.in_c = input[1];
-  shape.out_h = window.height().output;
-  shape.out_w = window.width().output;
-  shape.out_c = weight[0];
-  shape.kernel_h = window.height().kernel;
-  shape.kernel_w = window.width().kernel;
-  shape.stride_h = window.height().stride;
-  shape.stride_w = window.width().stride;
-  shape.dilation_h = window.height().dilation;
-  shape.dilation_w = window.width().dilation;
-  shape.pad_top = window.height().pad_begin;
-  shape.pad_left = window.width().pad_begin;
-  shape.pad_bottom = window.height().pad_end;
-  shape.pad_right = window.width().pad_end;
-  shape.groups = groups;
-  return shape;
-}
 
 /// Why no kernel takes the node; "" if one does.
 std::string why_not_lowered(const LowerContext& context) {

@@ -16,18 +16,6 @@ Result<Activation> activation_of(const LowerContext& context) {
   return activation;
 }
 
-/// Strides along the output's axes: 0 where the input repeats.
-Shape broadcast_along(const Shape& input, const Placement& place, const Shape& output) {
-  const Shape own = physical_strides(input, place);
-  const std::size_t missing = output.rank() - input.rank();
-  Shape strides;
-  for (std::size_t axis = 0; axis < output.rank(); ++axis) {
-    const bool repeats = axis < missing || input[axis - missing] == 1;
-    strides.push_back(repeats ? 0 : own[axis - missing]);
-  }
-  return strides;
-}
-
 BinaryOp binary_op(std::string_view op_type) {
   if (op_type == "Sub") return BinaryOp::kSubtract;
   if (op_type == "Mul") return BinaryOp::kMultiply;

@@ -1,42 +1,28 @@
 // Pooling windows to the pool kernels, and means over axes to the mean kernels.
-#include "engine/kernels/pool/pool.h"
+#include "engine/kernels/qpool/qpool.h"
 #include "engine/kernels/reduce/reduce.h"
 #include "engine/ops/checks.h"
+#include "engine/ops/kernel_shapes.h"
 #include "engine/ops/lowering.h"
-#include "engine/ops/window.h"
 
 namespace lode::engine {
 
 namespace {
 
-PoolShape pool_shape(const Window& window, const Shape& input, PoolKind kind) {
-  PoolShape shape;
-  shape.kind = kind;
-  shape.batch = input[0];
-  shape.in_h = window.height().input;
-  shape.in_w = window.width().input;
-  shape.channels = input[1];
-  shape.out_h = window.height().output;
-  shape.out_w = window.width().output;
-  shape.kernel_h = window.height().kernel;
-  shape.kernel_w = window.width().kernel;
-  shape.stride_h = window.height().stride;
-  shape.stride_w = window.width().stride;
-  shape.dilation_h = window.height().dilation;
-  shape.dilation_w = window.width().dilation;
-  shape.pad_top = window.height().pad_begin;
-  shape.pad_left = window.width().pad_begin;
-  shape.pad_bottom = window.height().pad_end;
-  shape.pad_right = window.width().pad_end;
-  return shape;
-}
-
 Result<Step> lower_pool(LowerContext& context, PoolKind kind) {
   if (context.inputs[0].shape.rank() != 4) return refuse_lowering("not two spatial axes");
-  if (!is_float_input(context, 0)) return refuse_lowering("not float");
-  if (!has_one_float_output(context)) return refuse_lowering("the indices are asked for");
+  if (!has_one_output(context)) return refuse_lowering("the indices are asked for");
   LODE_TRY(const Window window, pool_window(context.node, context.inputs[0].shape));
   const PoolShape shape = pool_shape(window, context.inputs[0].shape, kind);
+  if (context.inputs[0].dtype == DType::kU8) {
+    return kernel_step(select_qpool(shape, context.isa), shape, [](const StepArguments& arguments) {
+      return QPoolArguments{.x = byte_input(arguments, 0),
+                            .y = byte_output(arguments, 0),
+                            .x_scale = {},
+                            .y_scale = {}};
+    });
+  }
+  if (!is_float_input(context, 0)) return refuse_lowering("neither float nor u8");
   return kernel_step(select_pool(shape, context.isa), shape, [](const StepArguments& arguments) {
     return PoolArguments{float_input(arguments, 0), float_output(arguments, 0)};
   });

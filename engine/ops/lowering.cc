@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "engine/kernels/eltwise/copy.h"
+#include "engine/ops/quantization.h"
 
 namespace lode::engine {
 
@@ -15,6 +16,17 @@ Shape physical_strides(const Shape& shape, const Placement& place) {
   if (!place.is_channels_last() || shape.rank() != 4) return shape.strides();
   const std::int64_t pixel = place.pixel_stride != 0 ? place.pixel_stride : shape[1];
   return {shape[2] * shape[3] * pixel, 1, shape[3] * pixel, pixel};
+}
+
+Shape broadcast_along(const Shape& input, const Placement& place, const Shape& output) {
+  const Shape own = physical_strides(input, place);
+  const std::size_t missing = output.rank() - input.rank();
+  Shape strides;
+  for (std::size_t axis = 0; axis < output.rank(); ++axis) {
+    const bool repeats = axis < missing || input[axis - missing] == 1;
+    strides.push_back(repeats ? 0 : own[axis - missing]);
+  }
+  return strides;
 }
 
 Step layout_step(DType dtype, const Shape& shape, const Placement& from, const Placement& to,
@@ -48,12 +60,29 @@ bool has_constant_weights(const LowerContext& context) {
   return is_float_input(context, 1, true) || has_half_constant(context);
 }
 
-bool has_one_float_output(const LowerContext& context) {
-  if (context.outputs[0].dtype != DType::kF32) return false;
+bool has_one_output(const LowerContext& context) {
   for (std::size_t i = 1; i < context.outputs.size(); ++i) {
     if (context.outputs[i].present) return false;
   }
   return true;
+}
+
+bool has_one_float_output(const LowerContext& context) {
+  return context.outputs[0].dtype == DType::kF32 && has_one_output(context);
+}
+
+std::optional<QScale> constant_scale(const LowerContext& context, std::size_t scale,
+                                     std::size_t zero_point) {
+  QScale result;
+  const ValueInfo& known = context.inputs[scale];
+  if (known.constant == nullptr || known.dtype != DType::kF32) return std::nullopt;
+  if (known.shape.element_count() != 1) return std::nullopt;
+  result.scale = known.constant->as<float>()[0];
+  if (zero_point >= context.inputs.size() || !context.inputs[zero_point].present) return result;
+  const Tensor* zero = context.inputs[zero_point].constant;
+  if (zero == nullptr) return std::nullopt;
+  result.zero = small_integer_at(zero->view(), 0);
+  return result;
 }
 
 const float* constant_floats(const LowerContext& context, std::size_t index) {

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <exception>
+#include <optional>
 
 #include "engine/kernels/aligned_floats.h"
 #include "engine/kernels/eltwise/round.h"
 #include "engine/kernels/kernel.h"
+#include "engine/kernels/qeltwise/qeltwise.h"
 #include "engine/ops/operator.h"
 
 namespace lode::engine {
@@ -28,6 +30,21 @@ namespace lode::engine {
 [[nodiscard]] PlacementSupport concat_placements(const LowerContext& context);
 [[nodiscard]] Result<Step> lower_pad(LowerContext& context);
 [[nodiscard]] Result<Step> lower_transpose(LowerContext& context);
+[[nodiscard]] Result<Step> lower_qlinear_conv(LowerContext& context);
+[[nodiscard]] Result<Step> lower_dynamic_conv(LowerContext& context);
+[[nodiscard]] PlacementSupport qconv_placements(const LowerContext& context);
+[[nodiscard]] Result<Step> lower_qgemm(LowerContext& context);
+[[nodiscard]] Result<Step> lower_dynamic_gemm(LowerContext& context);
+[[nodiscard]] Result<Step> lower_quantize_linear(LowerContext& context);
+[[nodiscard]] Result<Step> lower_dequantize_linear(LowerContext& context);
+[[nodiscard]] Result<Step> lower_dynamic_range(LowerContext& context);
+[[nodiscard]] Result<Step> lower_dynamic_quantize(LowerContext& context);
+[[nodiscard]] PlacementSupport quantize_placements(const LowerContext& context);
+[[nodiscard]] PlacementSupport strided_placements(const LowerContext& context);
+[[nodiscard]] Result<Step> lower_qbinary(LowerContext& context);
+[[nodiscard]] Result<Step> lower_qunary(LowerContext& context);  ///< QLinearSigmoid and its kin
+[[nodiscard]] Result<Step> lower_qaverage_pool(LowerContext& context);
+[[nodiscard]] Result<Step> lower_qglobal_average_pool(LowerContext& context);
 
 /// A copy of a value from one memory order to another: what the planner puts between operators.
 [[nodiscard]] Step layout_step(DType dtype, const Shape& shape, const Placement& from,
@@ -41,6 +58,11 @@ namespace lode::engine {
 
 /// Strides, in elements and in ONNX's axis order, of a value that stands so.
 [[nodiscard]] Shape physical_strides(const Shape& shape, const Placement& place);
+
+/// Strides along the axes of `output`, in elements, of an input that broadcasts to it and stands
+/// so: 0 where the input repeats.
+[[nodiscard]] Shape broadcast_along(const Shape& input, const Placement& place,
+                                    const Shape& output);
 
 // ---- for the lower_*.cc
 
@@ -61,8 +83,15 @@ namespace lode::engine {
 /// Input 1 is a constant in float or half.
 [[nodiscard]] bool has_constant_weights(const LowerContext& context);
 
+/// There is no output beside output 0.
+[[nodiscard]] bool has_one_output(const LowerContext& context);
+
 /// Output 0 is float and there is no other.
 [[nodiscard]] bool has_one_float_output(const LowerContext& context);
+
+/// The one scale and zero point (0 if omitted) at these inputs, if they are known.
+[[nodiscard]] std::optional<QScale> constant_scale(const LowerContext& context, std::size_t scale,
+                                                   std::size_t zero_point);
 
 /// The elements of a known float input; null if it is omitted.
 [[nodiscard]] const float* constant_floats(const LowerContext& context, std::size_t index);
@@ -77,6 +106,14 @@ namespace lode::engine {
 }
 [[nodiscard]] inline float* float_output(const StepArguments& arguments, std::size_t index) {
   return reinterpret_cast<float*>(arguments.outputs[index]);
+}
+
+[[nodiscard]] inline const std::uint8_t* byte_input(const StepArguments& arguments,
+                                                    std::size_t index) {
+  return reinterpret_cast<const std::uint8_t*>(arguments.inputs[index]);
+}
+[[nodiscard]] inline std::uint8_t* byte_output(const StepArguments& arguments, std::size_t index) {
+  return reinterpret_cast<std::uint8_t*>(arguments.outputs[index]);
 }
 
 /// The step of a chosen kernel; bind(const StepArguments&) makes the kernel's arguments.

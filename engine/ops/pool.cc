@@ -6,7 +6,7 @@
 #include "engine/ops/checks.h"
 #include "engine/ops/element.h"
 #include "engine/ops/lowering.h"
-#include "engine/ops/window.h"
+#include "engine/ops/pool_walk.h"
 
 namespace lode::engine {
 namespace {
@@ -57,56 +57,11 @@ Status infer_average_pool(InferContext& context) {
                     window_output_shape(window, input[0], input[1]));
 }
 
-using Position = std::array<std::int64_t, Window::kMaxRank>;
-
-// Calls body(position) for every input position under the window of output `out`.
-template <typename Body>
-void for_each_covered(const Window& window, const Position& out, Body body) {
-  // The first and the last k whose position is inside the input.
-  Position first{};
-  Position last{};
-  for (std::size_t i = 0; i < Window::kMaxRank; ++i) {
-    const WindowAxis& axis = window.axes[i];
-    const std::int64_t start = axis.position(out[i], 0);
-    first[i] = start < 0 ? (-start + axis.dilation - 1) / axis.dilation : 0;
-    last[i] = start >= axis.input
-                  ? -1
-                  : std::min(axis.kernel - 1, (axis.input - 1 - start) / axis.dilation);
-  }
-  for (std::int64_t kd = first[0]; kd <= last[0]; ++kd) {
-    for (std::int64_t kh = first[1]; kh <= last[1]; ++kh) {
-      for (std::int64_t kw = first[2]; kw <= last[2]; ++kw) {
-        body(Position{window.axes[0].position(out[0], kd), window.axes[1].position(out[1], kh),
-                      window.axes[2].position(out[2], kw)});
-      }
-    }
-  }
-}
-
-std::int64_t row_major(const Window& window, const Position& at) {
-  return (at[0] * window.height().input + at[1]) * window.width().input + at[2];
-}
-
 // The index that 'storage_order'=1 asks for: the first spatial axis varies fastest.
-std::int64_t column_major(const Window& window, const Position& at) {
+std::int64_t column_major(const Window& window, const WindowPosition& at) {
   std::int64_t index = 0;
   for (std::size_t i = Window::kMaxRank; i-- > 0;) index = index * window.axes[i].input + at[i];
   return index;
-}
-
-// Calls body(channel, out, index): the flat channel [0, N*C), the output position and its row-major
-// place in the output.
-template <typename Body>
-void for_each_output(const Window& window, std::int64_t channels, Body body) {
-  std::int64_t index = 0;
-  Position out{};
-  for (std::int64_t channel = 0; channel < channels; ++channel) {
-    for (out[0] = 0; out[0] < window.depth().output; ++out[0]) {
-      for (out[1] = 0; out[1] < window.height().output; ++out[1]) {
-        for (out[2] = 0; out[2] < window.width().output; ++out[2]) body(channel, out, index++);
-      }
-    }
-  }
 }
 
 // Whether `value` takes the place of `greatest`. As in numpy a NaN is greater than all numbers, so
@@ -127,14 +82,14 @@ void pool_max(const ReferenceContext& context, const Window& window, bool by_col
   T* result = elements<T>(context.outputs[0]);
   const bool wants_indices = context.outputs.size() > 1 && context.outputs[1].data != nullptr;
   auto* indices = wants_indices ? elements<std::int64_t>(context.outputs[1]) : nullptr;
-  for_each_output(window, shape[0] * shape[1],
-                  [&](std::int64_t channel, const Position& out, std::int64_t place) {
+  for_each_pooled(window, shape[0] * shape[1],
+                  [&](std::int64_t channel, const WindowPosition& out, std::int64_t place) {
                     const std::int64_t start = channel * window.input_count();
                     const T* source = elements<T>(context.inputs[0]) + start;
                     T greatest = lowest_value<T>();
                     bool any = false;
-                    Position where{};
-                    for_each_covered(window, out, [&](const Position& at) {
+                    WindowPosition where{};
+                    for_each_covered(window, out, [&](const WindowPosition& at) {
                       const T value = source[row_major(window, at)];
                       if (any && !is_greater(value, greatest)) return;
                       any = true;
@@ -157,29 +112,17 @@ Status run_max_pool(const ReferenceContext& context) {
   return {};
 }
 
-// Positions of the window that lie in the input or its padding: with ceil_mode, the last window may
-// reach further, and what it finds there does not count.
-std::int64_t padded_count(const Window& window, const Position& out) {
-  std::int64_t count = 1;
-  for (std::size_t i = 0; i < Window::kMaxRank; ++i) {
-    const WindowAxis& axis = window.axes[i];
-    const std::int64_t room = axis.input + axis.pad_end - axis.position(out[i], 0);
-    count *= std::min(axis.kernel, (room + axis.dilation - 1) / axis.dilation);
-  }
-  return count;
-}
-
 template <typename T>
 void pool_average(const ReferenceContext& context, const Window& window, bool include_padding) {
   const Shape& shape = context.inputs[0].shape;
   T* result = elements<T>(context.outputs[0]);
-  for_each_output(
+  for_each_pooled(
       window, shape[0] * shape[1],
-      [&](std::int64_t channel, const Position& out, std::int64_t place) {
+      [&](std::int64_t channel, const WindowPosition& out, std::int64_t place) {
         const T* source = elements<T>(context.inputs[0]) + channel * window.input_count();
         double sum = 0.0;
         std::int64_t count = 0;
-        for_each_covered(window, out, [&](const Position& at) {
+        for_each_covered(window, out, [&](const WindowPosition& at) {
           sum += widen(source[row_major(window, at)]);
           ++count;
         });

@@ -1,6 +1,9 @@
 // ConvInteger and QLinearConv: convolutions of 8-bit integers.
+#include "engine/ops/activation.h"
 #include "engine/ops/element.h"
 #include "engine/ops/integer_conv.h"
+#include "engine/ops/lowering.h"
+#include "engine/ops/qlinear_inputs.h"
 
 namespace lode::engine {
 namespace {
@@ -8,13 +11,6 @@ namespace {
 // Inputs of ConvInteger, which knows no scales.
 constexpr OperandInputs kIntegerInput{.data = 0, .scale = kVariadic, .zero_point = 2};
 constexpr OperandInputs kIntegerWeight{.data = 1, .scale = kVariadic, .zero_point = 3};
-
-// Inputs of QLinearConv.
-constexpr OperandInputs kInput{.data = 0, .scale = 1, .zero_point = 2};
-constexpr OperandInputs kWeight{.data = 3, .scale = 4, .zero_point = 5};
-constexpr std::size_t kOutputScale = 6;
-constexpr std::size_t kOutputZeroPoint = 7;
-constexpr std::size_t kBias = 8;
 
 Status check_conv_integer(const Node& node) {
   return check_signature(
@@ -41,42 +37,103 @@ Status run_conv_integer(const ReferenceContext& context) {
   return {};
 }
 
+bool has_float_output(const Node& node) {
+  return node.attributes.contains(kFloatOutputAttribute);
+}
+
 Status check_qlinear_conv(const Node& node) {
-  return check_signature(
-      node, {.min_inputs = 8, .max_inputs = 9},
-      {{"auto_pad"}, {"dilations"}, {"group"}, {"kernel_shape"}, {"pads"}, {"strides"}});
+  const bool is_float = has_float_output(node);
+  LODE_CHECK_OK(check_signature(node, {.min_inputs = is_float ? 5U : 8U, .max_inputs = 12},
+                                {{"auto_pad"},
+                                 {"dilations"},
+                                 {"group"},
+                                 {"kernel_shape"},
+                                 {"pads"},
+                                 {"strides"},
+                                 {"lode_activation"},
+                                 {"lode_alpha"},
+                                 {"lode_beta"},
+                                 {"lode_residual"},
+                                 {kFloatOutputAttribute}}));
+  LODE_CHECK_OK(attribute_within(node, kFloatOutputAttribute, 1, 1, 1));
+  LODE_CHECK_OK(is_float ? fused_activation(node) : fused_byte_activation(node));
+  LODE_TRY(const bool has_residual, attribute_flag(node, "lode_residual", false));
+  for (const auto& [index, wanted] :
+       {std::pair(kQConvScale, !is_float), std::pair(kQConvZeroPoint, !is_float),
+        std::pair(kQConvResidual.data, has_residual),
+        std::pair(kQConvResidual.scale, has_residual && !is_float),
+        std::pair(kQConvResidual.zero_point, has_residual && !is_float)}) {
+    if (has_input(node, index) == wanted) continue;
+    return node_error(node, "input {} is {}", index, wanted ? "missing" : "one too many");
+  }
+  return {};
+}
+
+Status check_residual(const InferContext& context, DType type, const Shape& output) {
+  if (!has_input(context.node, kQConvResidual.data)) return {};
+  const ValueInfo& residual = context.inputs[kQConvResidual.data];
+  if (type != DType::kF32) LODE_CHECK_OK(check_operand(context, kQConvResidual));
+  if (residual.dtype == type && residual.shape == output) return {};
+  return node_error(context.node, "residual (input {}) is {}{}; {}{} is needed",
+                    kQConvResidual.data, dtype_name(residual.dtype), residual.shape.to_string(),
+                    dtype_name(type), output.to_string());
 }
 
 Status infer_qlinear_conv(InferContext& context) {
-  LODE_TRY(const Window window, check_integer_convolution(context, kInput.data, kWeight.data));
-  const std::int64_t channels = context.inputs[kWeight.data].shape[0];
-  LODE_CHECK_OK(check_operand(context, kInput));
-  LODE_CHECK_OK(check_operand(context, kWeight, channels));
-  LODE_CHECK_OK(check_scale(context, kOutputScale));
-  LODE_CHECK_OK(check_type(context, kOutputZeroPoint, kByteTypes));
-  const DType type = context.inputs[kOutputZeroPoint].dtype;
-  LODE_CHECK_OK(check_zero_point(context, kOutputZeroPoint, type));
-  LODE_CHECK_OK(check_accumulator_bias(context, kBias, channels));
-  return set_output(context, type,
-                    window_output_shape(window, context.inputs[0].shape[0], channels));
+  LODE_TRY(const Window window,
+           check_integer_convolution(context, kQConvInput.data, kQConvWeight.data));
+  const std::int64_t channels = context.inputs[kQConvWeight.data].shape[0];
+  LODE_CHECK_OK(check_operand(context, kQConvInput));
+  LODE_CHECK_OK(check_operand(context, kQConvWeight, channels));
+  LODE_CHECK_OK(check_accumulator_bias(context, kQConvBias, channels));
+  DType type = DType::kF32;
+  if (!has_float_output(context.node)) {
+    LODE_TRY(type, check_output_quantisation(context, kQConvScale, kQConvZeroPoint));
+  }
+  const Shape output = window_output_shape(window, context.inputs[0].shape[0], channels);
+  LODE_CHECK_OK(check_residual(context, type, output));
+  return set_output(context, type, output);
+}
+
+// Calls visit(index, sum, real value of a unit of the sum) for each output.
+template <typename Visit>
+Status for_each_qconv(const ReferenceContext& context, Visit visit) {
+  LODE_TRY(const IntegerConvolution convolution,
+           read_integer_convolution(context, kQConvInput, kQConvWeight));
+  const std::int32_t* bias = optional_elements<std::int32_t>(context.inputs, kQConvBias);
+  for_each_sum(convolution,
+               [&](std::int64_t, std::int64_t channel, std::int64_t index, std::int32_t sum) {
+                 if (bias != nullptr) sum = wrapping_add(sum, bias[channel]);
+                 visit(index, sum, convolution.images.scale() * convolution.filters.scale(channel));
+               });
+  return {};
 }
 
 Status run_qlinear_conv(const ReferenceContext& context) {
-  LODE_TRY(const IntegerConvolution convolution,
-           read_integer_convolution(context, kInput, kWeight));
-  const Quantisation output(context.inputs, kOutputScale, kOutputZeroPoint);
-  const std::int32_t* bias = optional_elements<std::int32_t>(context.inputs, kBias);
-  visit_byte(context.outputs[0].dtype, [&]<typename Q>() {
-    Q* result = elements<Q>(context.outputs[0]);
-    for_each_sum(convolution, [&](std::int64_t, std::int64_t channel, std::int64_t index,
-                                  std::int32_t sum) {
-      const float factor =
-          convolution.images.scale() * convolution.filters.scale(channel) / output.scale();
-      if (bias != nullptr) sum = wrapping_add(sum, bias[channel]);
-      result[index] = saturate_quantised<Q>(static_cast<float>(sum) * factor, output.zero_point());
+  LODE_TRY(const Activation activation, fused_activation(context.node));
+  const bool has_residual = has_input(context.node, kQConvResidual.data);
+  if (has_float_output(context.node)) {
+    const float* residual = optional_elements<float>(context.inputs, kQConvResidual.data);
+    float* result = elements<float>(context.outputs[0]);
+    return for_each_qconv(context, [&](std::int64_t index, std::int32_t sum, float unit) {
+      float value = static_cast<float>(sum) * unit;
+      if (residual != nullptr) value += residual[index];
+      result[index] = apply_activation(activation, value);
     });
+  }
+  const Quantisation output(context.inputs, kQConvScale, kQConvZeroPoint);
+  const Quantisation residual(context.inputs, kQConvResidual.scale, kQConvResidual.zero_point);
+  const float residual_factor = residual.scale() / output.scale();
+  ByteOutput result(context.outputs[0], output, activation);
+  return for_each_qconv(context, [&](std::int64_t index, std::int32_t sum, float unit) {
+    float value = static_cast<float>(sum) * (unit / output.scale());
+    if (has_residual) {
+      const std::int32_t steps =
+          small_integer_at(context.inputs[kQConvResidual.data], index) - residual.zero_point();
+      value += static_cast<float>(steps) * residual_factor;
+    }
+    result.set(index, value);
   });
-  return {};
 }
 
 }  // namespace
@@ -96,7 +153,10 @@ OperatorDef qlinear_conv_operator() {
           .opset_max = kLatestOpset,
           .check = check_qlinear_conv,
           .infer = infer_qlinear_conv,
-          .reference = run_qlinear_conv};
+          .reference = run_qlinear_conv,
+          .lower = lower_qlinear_conv,
+          .layout = LayoutRule::kChannelsLast,
+          .placements = qconv_placements};
 }
 
 }  // namespace lode::engine

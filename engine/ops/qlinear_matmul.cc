@@ -2,10 +2,12 @@
 // products of 8-bit integers.
 #include <algorithm>
 
+#include "engine/ops/activation.h"
 #include "engine/ops/broadcast.h"
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 #include "engine/ops/matrix_stack.h"
-#include "engine/ops/quantization.h"
+#include "engine/ops/qlinear_inputs.h"
 
 namespace lode::engine {
 namespace {
@@ -13,18 +15,11 @@ namespace {
 // Positions among the inputs, of each operator.
 constexpr OperandInputs kIntegerA{.data = 0, .scale = kVariadic, .zero_point = 2};
 constexpr OperandInputs kIntegerB{.data = 1, .scale = kVariadic, .zero_point = 3};
-constexpr OperandInputs kLinearA{.data = 0, .scale = 1, .zero_point = 2};
-constexpr OperandInputs kLinearB{.data = 3, .scale = 4, .zero_point = 5};
 constexpr OperandInputs kToFloatA{.data = 0, .scale = 2, .zero_point = 4};
 constexpr OperandInputs kToFloatB{.data = 1, .scale = 3, .zero_point = 5};
 constexpr std::size_t kToFloatBias = 6;
 constexpr OperandInputs kDynamicB{.data = 1, .scale = 2, .zero_point = 3};
 constexpr std::size_t kDynamicBias = 4;
-constexpr std::size_t kOutputScale = 6;
-constexpr std::size_t kOutputZeroPoint = 7;
-constexpr std::size_t kGemmBias = 6;
-constexpr std::size_t kGemmOutputScale = 7;
-constexpr std::size_t kGemmOutputZeroPoint = 8;
 
 // One matrix of a product, with what its rows (left) or columns (right) are quantised by.
 struct IntegerMatrix {
@@ -128,36 +123,34 @@ Status check_qlinear_matmul(const Node& node) {
 }
 
 Status infer_qlinear_matmul(InferContext& context) {
-  LODE_TRY(const Shape result, check_product(context, kLinearA, kLinearB));
-  LODE_CHECK_OK(check_scale(context, kOutputScale));
-  LODE_CHECK_OK(check_type(context, kOutputZeroPoint, kByteTypes));
-  const DType type = context.inputs[kOutputZeroPoint].dtype;
-  LODE_CHECK_OK(check_zero_point(context, kOutputZeroPoint, type));
+  LODE_TRY(const Shape result, check_product(context, kQMatMulA, kQMatMulB));
+  LODE_TRY(const DType type, check_output_quantisation(context, kQMatMulScale, kQMatMulZeroPoint));
   return set_output(context, type, result);
 }
 
 Status run_qlinear_matmul(const ReferenceContext& context) {
-  const IntegerMatrix a = matrix_of(context, kLinearA);
-  const IntegerMatrix b = matrix_of(context, kLinearB);
-  const Quantisation output(context.inputs, kOutputScale, kOutputZeroPoint);
-  visit_byte(context.outputs[0].dtype, [&]<typename Q>() {
-    Q* result = elements<Q>(context.outputs[0]);
-    for_each_product(
-        a, b, [&](std::int64_t index, std::int64_t row, std::int64_t column, std::int32_t sum) {
-          const float factor =
-              a.quantisation.scale(row) * b.quantisation.scale(column) / output.scale();
-          result[index] =
-              saturate_quantised<Q>(static_cast<float>(sum) * factor, output.zero_point());
-        });
-  });
+  const IntegerMatrix a = matrix_of(context, kQMatMulA);
+  const IntegerMatrix b = matrix_of(context, kQMatMulB);
+  const Quantisation output(context.inputs, kQMatMulScale, kQMatMulZeroPoint);
+  ByteOutput result(context.outputs[0], output);
+  for_each_product(
+      a, b, [&](std::int64_t index, std::int64_t row, std::int64_t column, std::int32_t sum) {
+        const float unit = a.quantisation.scale(row) * b.quantisation.scale(column);
+        result.set(index, static_cast<float>(sum) * (unit / output.scale()));
+      });
   return {};
 }
 
 // ---- QGemm
 
 Status check_qgemm(const Node& node) {
-  return check_signature(node, {.min_inputs = 6, .max_inputs = 9},
-                         {{"alpha"}, {"transA"}, {"transB"}});
+  LODE_CHECK_OK(check_signature(
+      node, {.min_inputs = 5, .max_inputs = 9},
+      {{"alpha"}, {"transA"}, {"transB"}, {"lode_activation"}, {"lode_alpha"}, {"lode_beta"}}));
+  const bool is_float = !has_input(node, kQGemmScale);
+  LODE_CHECK_OK(is_float ? fused_activation(node) : fused_byte_activation(node));
+  if (is_float != has_input(node, kQGemmZeroPoint)) return {};
+  return node_error(node, "has one of y_scale and y_zero_point; both or none are needed");
 }
 
 struct GemmOperands {
@@ -188,38 +181,28 @@ Result<GemmOperands> read_qgemm(const Node& node, const TensorView& a, const Ten
                     a.shape.to_string(), b.shape.to_string(), int{transposed_a}, int{transposed_b});
 }
 
-bool has_input(const Node& node, std::size_t index) {
-  return index < node.inputs.size() && node.inputs[index] != kNoValue;
-}
-
 Status infer_qgemm(InferContext& context) {
   const Node& node = context.node;
-  for (const std::size_t index : {kLinearA.data, kLinearB.data}) {
+  for (const std::size_t index : {kQGemmA.data, kQGemmB.data}) {
     LODE_CHECK_OK(check_type(context, index, kByteTypes));
     LODE_CHECK_OK(check_rank(context, index, 2, 2));
   }
   const auto view = [&](std::size_t index) {
     return TensorView{nullptr, context.inputs[index].dtype, context.inputs[index].shape};
   };
-  LODE_TRY(const GemmOperands gemm, read_qgemm(node, view(kLinearA.data), view(kLinearB.data)));
-  LODE_CHECK_OK(check_operand(context, kLinearA));
-  LODE_CHECK_OK(check_operand(context, kLinearB, gemm.columns));
+  LODE_TRY(const GemmOperands gemm, read_qgemm(node, view(kQGemmA.data), view(kQGemmB.data)));
+  LODE_CHECK_OK(check_operand(context, kQGemmA));
+  LODE_CHECK_OK(check_operand(context, kQGemmB, gemm.columns));
   const Shape result{gemm.rows, gemm.columns};
-  if (has_input(node, kGemmBias)) {
-    LODE_CHECK_OK(check_type(context, kGemmBias, kAccumulatorTypes));
-    const Shape& c = context.inputs[kGemmBias].shape;
+  if (has_input(node, kQGemmBias)) {
+    LODE_CHECK_OK(check_type(context, kQGemmBias, kAccumulatorTypes));
+    const Shape& c = context.inputs[kQGemmBias].shape;
     if (!broadcasts_to(c, result)) {
       return node_error(node, "C {} does not broadcast to {}", c.to_string(), result.to_string());
     }
   }
-  if (has_input(node, kGemmOutputScale) != has_input(node, kGemmOutputZeroPoint)) {
-    return node_error(node, "has one of y_scale and y_zero_point; both or none are needed");
-  }
-  if (!has_input(node, kGemmOutputScale)) return set_output(context, DType::kF32, result);
-  LODE_CHECK_OK(check_scale(context, kGemmOutputScale));
-  LODE_CHECK_OK(check_type(context, kGemmOutputZeroPoint, kByteTypes));
-  const DType type = context.inputs[kGemmOutputZeroPoint].dtype;
-  LODE_CHECK_OK(check_zero_point(context, kGemmOutputZeroPoint, type));
+  if (!has_input(node, kQGemmScale)) return set_output(context, DType::kF32, result);
+  LODE_TRY(const DType type, check_output_quantisation(context, kQGemmScale, kQGemmZeroPoint));
   return set_output(context, type, result);
 }
 
@@ -228,13 +211,13 @@ template <typename Visit>
 Status for_each_qgemm(const ReferenceContext& context, Visit visit) {
   LODE_TRY(const float alpha, attribute_float(context.node, "alpha", 1.0F));
   LODE_TRY(GemmOperands gemm,
-           read_qgemm(context.node, context.inputs[kLinearA.data], context.inputs[kLinearB.data]));
-  gemm.a.quantisation = matrix_of(context, kLinearA).quantisation;
-  gemm.b.quantisation = matrix_of(context, kLinearB).quantisation;
-  const std::int32_t* bias = optional_elements<std::int32_t>(context.inputs, kGemmBias);
+           read_qgemm(context.node, context.inputs[kQGemmA.data], context.inputs[kQGemmB.data]));
+  gemm.a.quantisation = matrix_of(context, kQGemmA).quantisation;
+  gemm.b.quantisation = matrix_of(context, kQGemmB).quantisation;
+  const std::int32_t* bias = optional_elements<std::int32_t>(context.inputs, kQGemmBias);
   Shape strides{0, 0};
   if (bias != nullptr) {
-    strides = broadcast_strides(context.inputs[kGemmBias].shape, Shape{gemm.rows, gemm.columns});
+    strides = broadcast_strides(context.inputs[kQGemmBias].shape, Shape{gemm.rows, gemm.columns});
   }
   std::int64_t index = 0;
   for (std::int64_t row = 0; row < gemm.rows; ++row) {
@@ -249,19 +232,17 @@ Status for_each_qgemm(const ReferenceContext& context, Visit visit) {
 }
 
 Status run_qgemm(const ReferenceContext& context) {
+  LODE_TRY(const Activation activation, fused_activation(context.node));
   if (context.outputs[0].dtype == DType::kF32) {
     float* result = elements<float>(context.outputs[0]);
-    return for_each_qgemm(context, [result](std::int64_t index, float unit, std::int32_t sum) {
-      result[index] = static_cast<float>(sum) * unit;
+    return for_each_qgemm(context, [&](std::int64_t index, float unit, std::int32_t sum) {
+      result[index] = apply_activation(activation, static_cast<float>(sum) * unit);
     });
   }
-  const Quantisation output(context.inputs, kGemmOutputScale, kGemmOutputZeroPoint);
-  return visit_byte(context.outputs[0].dtype, [&]<typename Q>() {
-    Q* result = elements<Q>(context.outputs[0]);
-    return for_each_qgemm(context, [&](std::int64_t index, float unit, std::int32_t sum) {
-      result[index] = saturate_quantised<Q>(static_cast<float>(sum) * (unit / output.scale()),
-                                            output.zero_point());
-    });
+  const Quantisation output(context.inputs, kQGemmScale, kQGemmZeroPoint);
+  ByteOutput result(context.outputs[0], output, activation);
+  return for_each_qgemm(context, [&](std::int64_t index, float unit, std::int32_t sum) {
+    result.set(index, static_cast<float>(sum) * (unit / output.scale()));
   });
 }
 
@@ -369,7 +350,8 @@ OperatorDef qgemm_operator() {
           .opset_max = kMicrosoftOpset,
           .check = check_qgemm,
           .infer = infer_qgemm,
-          .reference = run_qgemm};
+          .reference = run_qgemm,
+          .lower = lower_qgemm};
 }
 
 OperatorDef matmul_integer_to_float_operator() {

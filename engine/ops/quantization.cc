@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/ops/activation.h"
 #include "engine/ops/element.h"
 
 namespace lode::engine {
@@ -68,6 +69,25 @@ Status check_operand(const InferContext& context, OperandInputs operand, std::in
   LODE_CHECK_OK(check_scale(context, operand.scale, channels));
   return check_zero_point(context, operand.zero_point, context.inputs[operand.data].dtype,
                           channels);
+}
+
+Result<Activation> fused_byte_activation(const Node& node) {
+  LODE_TRY(const Activation activation, fused_activation(node));
+  if (activation.kind != ActivationKind::kSigmoid && activation.kind != ActivationKind::kSilu) {
+    return activation;
+  }
+  return node_error(node, "attribute 'lode_activation' does not go with a quantised result");
+}
+
+Result<DType> check_output_quantisation(const InferContext& context, std::size_t scale,
+                                        std::size_t zero_point) {
+  LODE_CHECK_OK(check_type(context, scale, types({DType::kF32})));
+  LODE_CHECK_OK(check_scale(context, scale));
+  if (is_omitted(context, zero_point)) return DType::kU8;
+  LODE_CHECK_OK(check_type(context, zero_point, kByteTypes));
+  const DType type = context.inputs[zero_point].dtype;
+  LODE_CHECK_OK(check_zero_point(context, zero_point, type));
+  return type;
 }
 
 Status check_accumulator_bias(const InferContext& context, std::size_t index,

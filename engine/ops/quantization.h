@@ -7,6 +7,7 @@
 #include <limits>
 #include <span>
 
+#include "engine/kernels/qconv/requantise.h"
 #include "engine/ops/checks.h"
 
 namespace lode::engine {
@@ -14,6 +15,10 @@ namespace lode::engine {
 /// The operator set of com.microsoft.
 inline constexpr std::string_view kMicrosoftDomain = "com.microsoft";
 inline constexpr std::int64_t kMicrosoftOpset = 1;
+
+/// Operators that only passes make; no file may hold one.
+inline constexpr std::string_view kOwnDomain = "lode";
+inline constexpr std::int64_t kOwnOpset = 1;
 
 /// What quantised activations and weights are made of.
 inline constexpr TypeSet kByteTypes = types({DType::kU8, DType::kI8});
@@ -27,6 +32,11 @@ struct OperandInputs {
   std::size_t zero_point = 2;
 };
 
+/// The node has an input `index` that is not omitted.
+[[nodiscard]] inline bool has_input(const Node& node, std::size_t index) {
+  return index < node.inputs.size() && node.inputs[index] != kNoValue;
+}
+
 /// Input `index` is a scale: f32, one for all elements (rank 0 or [1]) or, if `channels` > 1, also
 /// [channels]. Elements that are known are positive and finite.
 [[nodiscard]] Status check_scale(const InferContext& context, std::size_t index,
@@ -39,6 +49,15 @@ struct OperandInputs {
 /// Elements of 8 bits with their scale and, if it is there, zero point.
 [[nodiscard]] Status check_operand(const InferContext& context, OperandInputs operand,
                                    std::int64_t channels = 1);
+
+/// The fused activation of a node whose result is quantised: neither Sigmoid nor SiLU, which are
+/// tables of their own there.
+[[nodiscard]] Result<Activation> fused_byte_activation(const Node& node);
+
+/// Scale and zero point of an output of 8 bits, at these inputs. Returns its type, the zero
+/// point's.
+[[nodiscard]] Result<DType> check_output_quantisation(const InferContext& context,
+                                                      std::size_t scale, std::size_t zero_point);
 
 /// Input `index`, if present, is a bias in the accumulator's units: i32 [channels].
 [[nodiscard]] Status check_accumulator_bias(const InferContext& context, std::size_t index,
@@ -93,6 +112,29 @@ struct DynamicRange {
   std::int32_t zero_point = 0;
 };
 [[nodiscard]] DynamicRange dynamic_range(float low, float high);
+
+/// The result of an operator on quantised values as bytes of its type. The formula is that of the
+/// kernels (kernels/qconv/requantise.h), which know u8 alone: s8 is u8 less 128, zero point
+/// included.
+class ByteOutput {
+ public:
+  /// `activation` is neither Sigmoid nor SiLU.
+  ByteOutput(const MutableTensorView& output, const Quantisation& quantisation,
+             const Activation& activation = {})
+      : bytes_(reinterpret_cast<std::uint8_t*>(output.data)),
+        flip_(output.dtype == DType::kI8 ? 128 : 0),
+        to_(requantisation(activation, quantisation.scale(), quantisation.zero_point() + flip_)) {}
+
+  /// Element `index` from a value in units of the output's scale.
+  void set(std::int64_t index, float value) {
+    bytes_[index] = static_cast<std::uint8_t>(requantised(to_, value) ^ flip_);
+  }
+
+ private:
+  std::uint8_t* bytes_;
+  std::int32_t flip_;
+  Requantisation to_;
+};
 
 /// Calls visitor.operator()<T>() with the T of an 8-bit type.
 template <typename Visitor>

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "engine/ops/element.h"
+#include "engine/ops/lowering.h"
 #include "engine/ops/quantization.h"
 
 namespace lode::engine {
@@ -263,7 +264,10 @@ OperatorDef quantize_linear_operator() {
           .opset_max = kLatestOpset,
           .check = check_quantize,
           .infer = infer_quantize,
-          .reference = run_quantize};
+          .reference = run_quantize,
+          .lower = lower_quantize_linear,
+          .layout = LayoutRule::kChannelsLast,
+          .placements = quantize_placements};
 }
 
 OperatorDef dequantize_linear_operator() {
@@ -272,7 +276,10 @@ OperatorDef dequantize_linear_operator() {
           .opset_max = kLatestOpset,
           .check = check_dequantize,
           .infer = infer_dequantize,
-          .reference = run_dequantize};
+          .reference = run_dequantize,
+          .lower = lower_dequantize_linear,
+          .layout = LayoutRule::kFollow,
+          .placements = strided_placements};
 }
 
 OperatorDef dynamic_quantize_linear_operator() {

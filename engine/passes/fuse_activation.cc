@@ -1,7 +1,7 @@
 // Activations into the node before them, as attributes.
 #include "engine/ops/activation.h"
 #include "engine/passes/passes.h"
-#include "engine/passes/rewrite.h"
+#include "engine/passes/quantized.h"
 
 namespace lode::engine {
 
@@ -44,6 +44,10 @@ std::string why_not_into(const Graph& graph, const Node& producer, ValueId data)
   return "";
 }
 
+bool takes_activation(const Node& node) {
+  return is_op(node, {"Conv", "Gemm", "Add", "BatchNormalization"}) || is_dynamic_product(node);
+}
+
 }  // namespace
 
 Status fuse_activation(Graph& graph, PassReport& report) {
@@ -53,7 +57,7 @@ Status fuse_activation(Graph& graph, PassReport& report) {
       continue;
     const ValueId data = input_at(node, 0);
     const Node* producer = producer_of(graph, data);
-    if (producer == nullptr || !is_op(*producer, {"Conv", "Gemm", "Add", "BatchNormalization"})) {
+    if (producer == nullptr || !takes_activation(*producer)) {
       refuse(report, node, "no Conv, Gemm, Add or BatchNormalization stands before it");
       continue;
     }

@@ -3,7 +3,7 @@
 
 #include "engine/ops/conv_fusion.h"
 #include "engine/passes/passes.h"
-#include "engine/passes/rewrite.h"
+#include "engine/passes/quantized.h"
 #include "engine/passes/symbolic_shape.h"
 
 namespace lode::engine {
@@ -34,8 +34,9 @@ void fuse(Graph& graph, const Node& add, std::size_t operand) {
   GraphEditor editor(graph);
   const NodeId conv = graph.value(add.inputs[operand]).producer;
   const ValueId residual = add.inputs[1 - operand];
-  while (graph.node(conv).inputs.size() <= kConvResidual) editor.append_input(conv, kNoValue);
-  editor.set_input(conv, kConvResidual, residual);
+  const std::size_t index = is_dynamic_product(graph.node(conv)) ? kDynamicResidual : kConvResidual;
+  while (graph.node(conv).inputs.size() <= index) editor.append_input(conv, kNoValue);
+  editor.set_input(conv, index, residual);
   editor.set_attribute(conv, "lode_residual", std::int64_t{1});
   absorb(editor, graph, conv, add.id);
 }
@@ -56,7 +57,7 @@ Status fuse_residual(Graph& graph, PassReport& report) {
     std::string why_not;
     for (const std::size_t operand : {std::size_t{0}, std::size_t{1}}) {
       const Node* conv = producer_of(graph, node.inputs[operand]);
-      if (conv == nullptr || !is_op(*conv, {"Conv"})) continue;
+      if (conv == nullptr || !(is_op(*conv, {"Conv"}) || is_dynamic_product(*conv))) continue;
       std::string why = why_not_into(graph, shapes, node, operand);
       if (!why.empty()) {
         why_not = std::move(why);

@@ -28,7 +28,8 @@ struct Pass {
   std::string_view name;    ///< "fuse_activation"
   std::string_view reason;  ///< what it buys and why it stands here in the order
   Status (*run)(Graph&, PassReport&);
-  bool narrows = false;  ///< changes what weights hold: runs only where PassOptions ask for it
+  /// Changes what weights hold: runs only where PassOptions ask for this precision. "": always.
+  std::string_view precision = {};
 };
 
 /// All portable passes in the order in which they run.
@@ -38,8 +39,8 @@ struct PassOptions {
   /// Names, those of ops/machine_pass.h included, which are somebody else's to heed; an unknown one
   /// is a usage error.
   std::vector<std::string> disabled;
-  std::string stop_after;       ///< run no pass behind this one; "" runs all
-  bool narrow_weights = false;  ///< run the passes that round weights, too
+  std::string stop_after;      ///< run no pass behind this one; "" runs all
+  std::string precision = {};  ///< run the passes that bring weights to it, too: "fp16", ...
 };
 
 /// Runs the list, verifying the graph after each pass that changed it.

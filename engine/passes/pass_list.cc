@@ -39,6 +39,10 @@ constexpr std::array kPasses = {
          "a BatchNormalization behind a Conv costs nothing once it is in the weights; before "
          "fuse_activation, which wants the activation next to the Conv",
          fold_batch_norm},
+    Pass{"match_dynamic",
+         "one quantisation for all readers, and what follows the sums in their registers; before "
+         "the fusions, which then find its layers as they find a Conv",
+         match_dynamic},
     Pass{"fuse_residual",
          "adds in the registers of the convolution; behind fold_batch_norm, which brings Conv and "
          "Add together, and before fuse_activation, since the activation comes last",
@@ -47,6 +51,38 @@ constexpr std::array kPasses = {
          "saves a pass over memory for each activation; behind the folds, since a fused node takes "
          "no further map",
          fuse_activation},
+    Pass{
+        "quantize_dynamic",
+        "brings FP32 layers to dynamic INT8 where that is asked for; behind fuse_activation, whose "
+        "work it takes along, and before the prologues, which layers of bytes have not",
+        quantize_dynamic, "int8-dynamic"},
+    Pass{"move_dequantize",
+         "pools and reshapes bytes; before the matches, which look for a QuantizeLinear right "
+         "behind",
+         move_dequantize},
+    Pass{"match_qdq_products",
+         "multiplies bytes where a file dequantises both factors; behind fuse_activation, since "
+         "activations and sums go along",
+         match_qdq_products},
+    Pass{"match_qdq_elementwise", "adds, pools, joins and activates bytes; behind move_dequantize",
+         match_qdq_elementwise},
+    Pass{"merge_requantize",
+         "what is dequantised only to be quantised again stays bytes; behind the matches, which "
+         "want both",
+         merge_requantize},
+    Pass{"fold_dequantize",
+         "weights in 8 bits of which no match made use are made floats once; behind the matches",
+         fold_dequantize},
+    Pass{"unsigned_activations",
+         "kernels know u8 alone; behind the matches, which leave few kinds of nodes to follow",
+         unsigned_activations},
+    Pass{"spell_quantized",
+         "concatenations of bytes are written in place, and products have one operator; behind "
+         "unsigned_activations, which leaves one type",
+         spell_quantized},
+    Pass{"fuse_quantized_sum",
+         "adds in the registers of the convolution; behind unsigned_activations and the matches",
+         fuse_quantized_sum},
     Pass{"fuse_prologue",
          "saves a pass over memory where normalisation and ReLU stand in front of a 1x1 "
          "convolution; behind fuse_activation, which brings both into one node",
@@ -58,7 +94,7 @@ constexpr std::array kPasses = {
     Pass{"narrow_weights",
          "rounds weights to half where that is asked for; behind the folds, since a weight that is "
          "multiplied after it was rounded is rounded twice",
-         narrow_weights, true},
+         narrow_weights, "fp16"},
     Pass{"half_weights",
          "half the memory traffic of weights that are stored in half; behind narrow_weights, which "
          "makes such weights",
@@ -136,7 +172,7 @@ Result<std::vector<PassReport>> optimise(Graph& graph, const PassOptions& option
   }
   std::vector<PassReport> reports;
   for (const Pass& pass : kPasses) {
-    const bool is_wanted = options.narrow_weights || !pass.narrows;
+    const bool is_wanted = pass.precision.empty() || pass.precision == options.precision;
     if (is_wanted && !is_disabled(options, pass.name)) {
       LODE_TRY(PassReport report, run_pass(pass, graph));
       reports.push_back(std::move(report));

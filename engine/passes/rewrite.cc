@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/passes/quantized.h"
+
 namespace lode::engine {
 
 namespace {
@@ -41,16 +43,29 @@ constexpr std::string_view kTypePreserving[] = {"Conv",
                                                 "Dropout"};
 
 // Operators whose first output has the rank of their first input.
-constexpr std::string_view kRankPreserving[] = {"Conv",        "BatchNormalization",
-                                                "LRN",         "Relu",
-                                                "LeakyRelu",   "Clip",
-                                                "Sigmoid",     "HardSigmoid",
-                                                "HardSwish",   "Softmax",
-                                                "Swish",       "MaxPool",
-                                                "AveragePool", "GlobalAveragePool",
-                                                "Concat",      "Pad",
-                                                "Transpose",   "Identity",
-                                                "Dropout",     "Cast"};
+constexpr std::string_view kRankPreserving[] = {"Conv",
+                                                "BatchNormalization",
+                                                "LRN",
+                                                "Relu",
+                                                "LeakyRelu",
+                                                "Clip",
+                                                "Sigmoid",
+                                                "HardSigmoid",
+                                                "HardSwish",
+                                                "Softmax",
+                                                "Swish",
+                                                "MaxPool",
+                                                "AveragePool",
+                                                "GlobalAveragePool",
+                                                "Concat",
+                                                "Pad",
+                                                "Transpose",
+                                                "Identity",
+                                                "Dropout",
+                                                "Cast",
+                                                "QuantizeLinear",
+                                                "DequantizeLinear",
+                                                "DynamicQuantizeLinear"};
 
 // TensorProto.FLOAT, as Cast's attribute spells it.
 constexpr std::int64_t kOnnxFloat = 1;
@@ -68,6 +83,23 @@ ValueId trace(const Graph& graph, ValueId id, std::span<const std::string_view> 
     id = source;
   }
   return id;
+}
+
+// The rank that an operator gives its first output, whatever its data have.
+std::optional<std::size_t> made_rank(const Graph& graph, const Node& node) {
+  if (is_op(node, {"Flatten", "Gemm"}) || node.op_type == "QGemm" ||
+      node.op_type == "DynamicGemm") {
+    return 2;
+  }
+  // A kernel is of its data's rank.
+  const bool is_quantised_conv = is_op(node, {"QLinearConv"}) || node.op_type == "DynamicConv";
+  const Tensor* constant = nullptr;
+  if (is_quantised_conv) constant = graph.constant(input_at(node, kQConvWeight.data));
+  if (is_op(node, {"ConvInteger"})) constant = graph.constant(input_at(node, 1));
+  if (constant != nullptr) return constant->shape().rank();
+  if (is_op(node, {"Reshape"})) constant = graph.constant(input_at(node, 1));
+  if (constant == nullptr || constant->shape().rank() != 1) return std::nullopt;
+  return static_cast<std::size_t>(constant->element_count());
 }
 
 }  // namespace
@@ -99,6 +131,10 @@ std::optional<DType> dtype_of(const Graph& graph, ValueId id) {
   const ValueId source = trace(graph, id, kTypePreserving);
   if (source == kNoValue) return std::nullopt;
   if (const Tensor* constant = graph.constant(source)) return constant->dtype();
+  const Node* producer = producer_of(graph, source);
+  if (producer != nullptr && producer->outputs[0] == source) {
+    if (const auto type = quantised_output_type(graph, *producer)) return type;
+  }
   return graph.value(source).dtype;
 }
 
@@ -106,6 +142,7 @@ std::optional<std::size_t> rank_of(const Graph& graph, ValueId id) {
   const ValueId source = trace(graph, id, kRankPreserving);
   if (source == kNoValue) return std::nullopt;
   if (const Tensor* constant = graph.constant(source)) return constant->shape().rank();
+  if (const Node* producer = producer_of(graph, source)) return made_rank(graph, *producer);
   const std::optional<Shape>& shape = graph.value(source).shape;
   return shape.has_value() ? std::optional(shape->rank()) : std::nullopt;
 }
@@ -152,16 +189,20 @@ void set_constant_input(GraphEditor& editor, const Graph& graph, NodeId node, st
   }
 }
 
-bool is_widened_half(const Graph& graph, ValueId id) {
-  const Node* cast = producer_of(graph, id);
-  if (cast == nullptr || !is_op(*cast, {"Cast"}) || cast->inputs.size() != 1) return false;
-  const Tensor* halves = graph.constant(cast->inputs[0]);
-  if (halves == nullptr || halves->dtype() != DType::kF16) return false;
-  const auto to = cast->attributes.find("to");
-  if (to == cast->attributes.end()) return false;
+bool is_cast_to_float(const Node& node) {
+  if (!is_op(node, {"Cast"}) || node.inputs.size() != 1) return false;
+  const auto to = node.attributes.find("to");
+  if (to == node.attributes.end()) return false;
   if (const auto* code = std::get_if<std::int64_t>(&to->second)) return *code == kOnnxFloat;
   const auto* name = std::get_if<std::string>(&to->second);
   return name != nullptr && *name == "FLOAT";
+}
+
+bool is_widened_half(const Graph& graph, ValueId id) {
+  const Node* cast = producer_of(graph, id);
+  if (cast == nullptr || !is_cast_to_float(*cast)) return false;
+  const Tensor* halves = graph.constant(cast->inputs[0]);
+  return halves != nullptr && halves->dtype() == DType::kF16;
 }
 
 void refuse(PassReport& report, const Node& node, std::string why) {

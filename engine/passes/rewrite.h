@@ -49,6 +49,9 @@ void remove_unread(GraphEditor& editor, const Graph& graph, ValueId id);
 void set_constant_input(GraphEditor& editor, const Graph& graph, NodeId node, std::size_t index,
                         Tensor tensor);
 
+/// A Cast to f32.
+[[nodiscard]] bool is_cast_to_float(const Node& node);
+
 /// The value is an f16 constant behind a Cast to f32.
 [[nodiscard]] bool is_widened_half(const Graph& graph, ValueId id);
 

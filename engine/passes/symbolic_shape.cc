@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "engine/passes/rewrite.h"
+#include "engine/passes/quantized.h"
 
 namespace lode::engine {
 
@@ -36,13 +36,21 @@ SymbolicShape numbers(const Shape& shape) {
   return {shape.begin(), shape.end()};
 }
 
+// Where a convolution has its weights; none: it is a pool.
+std::optional<std::size_t> weight_input(const Node& node) {
+  if (is_op(node, {"Conv", "ConvInteger"})) return 1;
+  if (is_op(node, {"QLinearConv"})) return kQConvWeight.data;
+  if (node.op_type == "DynamicConv") return kDynamicWeight.data;
+  return std::nullopt;
+}
+
 }  // namespace
 
 SymbolicShapes::SymbolicShapes(const Graph& graph) : shapes_(graph.value_capacity()) {
   bind_leaves(graph);
   for (const NodeId id : graph.topological_order()) {
     const Node& node = graph.node(id);
-    if (!node.domain.empty() || node.outputs[0] == kNoValue) continue;
+    if (node.outputs[0] == kNoValue) continue;
     shapes_[static_cast<std::size_t>(node.outputs[0])] = infer(graph, node);
   }
 }
@@ -87,7 +95,10 @@ SymbolicShapes::MaybeShape SymbolicShapes::shape_at(const Node& node, std::size_
 }
 
 SymbolicShapes::MaybeShape SymbolicShapes::infer(const Graph& graph, const Node& node) {
-  if (is_op(node, {"Conv", "MaxPool", "AveragePool"})) return infer_window(graph, node);
+  if (!node.domain.empty()) return infer_foreign(node);
+  if (is_op(node, {"Conv", "QLinearConv", "ConvInteger", "MaxPool", "AveragePool"})) {
+    return infer_window(node);
+  }
   if (is_op(node, {"Add", "Mul", "Sub", "Div", "Sum"})) return infer_broadcast(node);
   if (is_op(node, {"Concat"})) return infer_concat(node);
   if (is_op(node, {"ReduceMean"})) return infer_mean(graph, node);
@@ -97,24 +108,50 @@ SymbolicShapes::MaybeShape SymbolicShapes::infer(const Graph& graph, const Node&
     for (std::size_t axis = 2; shape && axis < shape->size(); ++axis) (*shape)[axis] = 1;
     return shape;
   }
-  if (is_op(node,
-            {"BatchNormalization", "LRN", "Relu", "LeakyRelu", "Clip", "Sigmoid", "HardSigmoid",
-             "HardSwish", "Swish", "Softmax", "Identity", "Dropout", "Cast"})) {
+  if (is_op(node, {"BatchNormalization", "LRN", "Relu", "LeakyRelu", "Clip", "Sigmoid",
+                   "HardSigmoid", "HardSwish", "Swish", "Softmax", "Identity", "Dropout", "Cast",
+                   "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"})) {
     return shape_at(node, 0);
   }
   return std::nullopt;
 }
 
-SymbolicShapes::MaybeShape SymbolicShapes::infer_window(const Graph& graph, const Node& node) {
+// Operators on quantised values; of what has more than one output, the first.
+SymbolicShapes::MaybeShape SymbolicShapes::infer_foreign(const Node& node) {
+  if (node.op_type == "DynamicConv" || node.op_type == "QLinearAveragePool") {
+    return infer_window(node);
+  }
+  if (node.op_type == "QLinearAdd" || node.op_type == "QLinearMul") {
+    return are_equal(node.inputs[kQBinaryA.data], node.inputs[kQBinaryB.data])
+               ? shape_at(node, kQBinaryA.data)
+               : std::nullopt;
+  }
+  if (node.op_type == "QLinearGlobalAveragePool") {
+    MaybeShape shape = shape_at(node, 0);
+    for (std::size_t axis = 2; shape && axis < shape->size(); ++axis) (*shape)[axis] = 1;
+    return shape;
+  }
+  if (node.op_type == "QLinearUnary" || node.op_type == "QLinearSigmoid" ||
+      node.op_type == "QLinearLeakyRelu" || node.op_type == "DynamicQuantize") {
+    return shape_at(node, 0);
+  }
+  return std::nullopt;
+}
+
+SymbolicShapes::MaybeShape SymbolicShapes::infer_window(const Node& node) {
   MaybeShape shape = shape_at(node, 0);
   if (!shape || shape->size() < 3) return std::nullopt;
   const std::size_t axes = shape->size() - 2;
   Ints kernel;
-  if (is_op(node, {"Conv"})) {
-    const Tensor* weights = graph.constant(input_at(node, 1));
-    if (weights == nullptr || weights->shape().rank() != shape->size()) return std::nullopt;
-    kernel.assign(weights->shape().begin() + 2, weights->shape().end());
-    (*shape)[1] = weights->shape()[0];
+  if (const auto weight = weight_input(node)) {
+    // A constant's, or of what only changes its type: numbers.
+    const MaybeShape weights = shape_at(node, *weight);
+    if (!weights || weights->size() != shape->size()) return std::nullopt;
+    kernel.assign(weights->begin() + 2, weights->end());
+    if (std::any_of(kernel.begin(), kernel.end(), [](auto extent) { return extent < 0; })) {
+      return std::nullopt;
+    }
+    (*shape)[1] = (*weights)[0];
   } else {
     const auto attribute = read_ints(node, "kernel_shape", {});
     if (!attribute || attribute->size() != axes) return std::nullopt;

@@ -33,7 +33,8 @@ class SymbolicShapes {
   void bind_leaves(const Graph& graph);
   [[nodiscard]] MaybeShape shape_at(const Node& node, std::size_t input) const;
   MaybeShape infer(const Graph& graph, const Node& node);
-  MaybeShape infer_window(const Graph& graph, const Node& node);
+  MaybeShape infer_foreign(const Node& node);
+  MaybeShape infer_window(const Node& node);
   std::int64_t window_extent(const Node& node, std::size_t axis, std::size_t axes,
                              std::int64_t input, std::int64_t kernel);
   [[nodiscard]] MaybeShape infer_broadcast(const Node& node) const;

@@ -1,12 +1,13 @@
 // Import, optimise, hold.
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "engine/graph/editor.h"
 #include "engine/onnx/import.h"
 #include "engine/ops/half_weights.h"
 #include "engine/ops/lowering.h"
-#include "engine/passes/rewrite.h"
+#include "engine/passes/quantized.h"
 #include "engine/runtime/denormals.h"
 #include "engine/runtime/model_impl.h"
 
@@ -45,9 +46,48 @@ std::string_view precision_of(DType dtype) {
 }
 
 Status check_precision(const std::string& name) {
-  if (name.empty() || name == "fp32" || name == "fp16") return {};
-  return usage_error("precision '{}' is not available in this version; there are fp32 and fp16",
-                     name);
+  constexpr std::array kNames = {"", "fp32", "fp16", "int8-static", "int8-dynamic"};
+  if (std::find(kNames.begin(), kNames.end(), name) != kNames.end()) return {};
+  return usage_error(
+      "precision '{}' is not available in this version; there are fp32, fp16, int8-static and "
+      "int8-dynamic",
+      name);
+}
+
+/// Elements of constant weights by how they are multiplied.
+struct WeightCounts {
+  std::int64_t bytes_static = 0;   ///< by data quantised with scales from calibration
+  std::int64_t bytes_dynamic = 0;  ///< by data quantised as they come
+  std::int64_t floats = 0;
+};
+
+WeightCounts count_weights(const Graph& graph) {
+  WeightCounts counts;
+  const auto elements = [&graph](const Node& node, std::size_t input) {
+    const Tensor* weights = graph.constant(input_at(node, input));
+    return weights != nullptr ? weights->element_count() : 0;
+  };
+  for (const NodeId id : graph.topological_order()) {
+    const Node& node = graph.node(id);
+    if (is_op(node, {"Conv", "Gemm", "MatMul"})) counts.floats += elements(node, kWeightInput);
+    if (is_op(node, {"ConvInteger", "MatMulInteger"}) || node.op_type == "MatMulIntegerToFloat" ||
+        node.op_type == "DynamicQuantizeMatMul") {
+      counts.bytes_dynamic += elements(node, 1);
+    }
+    if (is_dynamic_product(node)) counts.bytes_dynamic += elements(node, kDynamicWeight.data);
+    if (is_op(node, {"QLinearConv", "QLinearMatMul"}) || node.op_type == "QGemm") {
+      counts.bytes_static += elements(node, kQConvWeight.data);
+    }
+  }
+  return counts;
+}
+
+/// "int8-static" or "int8-dynamic" of weights in 8 bits; "" where there are none. The floats beside
+/// them are layers that a quantizer or a cost model left as they were.
+std::string_view int8_precision(const Graph& graph) {
+  const WeightCounts counts = count_weights(graph);
+  if (counts.bytes_static + counts.bytes_dynamic == 0) return "";
+  return counts.bytes_static >= counts.bytes_dynamic ? "int8-static" : "int8-dynamic";
 }
 
 /// The constant weights that a node multiplies its data by; null if it is no such node.
@@ -118,7 +158,7 @@ std::string file_stamp(const std::filesystem::path& path) {
 PassOptions pass_options(const ModelOptions& options) {
   return {.disabled = options.disabled_passes,
           .stop_after = options.stop_after_pass,
-          .narrow_weights = options.precision == "fp16"};
+          .precision = options.precision};
 }
 
 /// The graph as load() made it.
@@ -237,6 +277,8 @@ std::span<const PassReport> Model::passes() const {
 }
 
 std::string Model::precision() const {
+  const std::string_view int8 = int8_precision(impl_->graph);
+  if (!int8.empty()) return std::string(int8);
   const std::string_view half = half_precision(impl_->graph);
   if (!half.empty()) return std::string(half);
   // Weights are matrices and kernels; biases and factors may be wider than what they go with.

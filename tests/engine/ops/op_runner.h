@@ -35,6 +35,22 @@ inline Tensor iota(Shape shape) {
   return tensor;
 }
 
+template <typename T>
+Tensor scalar(T value) {
+  return tensor_of<T>({value}, {});
+}
+inline Tensor bytes(std::vector<std::uint8_t> values, Shape shape) {
+  return tensor_of<std::uint8_t>(std::move(values), shape);
+}
+inline Tensor signed_bytes(std::vector<std::int8_t> values, Shape shape) {
+  return tensor_of<std::int8_t>(std::move(values), shape);
+}
+/// A bias in the accumulator's units.
+inline Tensor accumulators(std::vector<std::int32_t> values) {
+  const auto count = static_cast<std::int64_t>(values.size());
+  return tensor_of<std::int32_t>(std::move(values), Shape{count});
+}
+
 /// An operator of a version with its attributes; call it with the inputs (none: omitted).
 struct Op {
   std::string type;

@@ -4,21 +4,6 @@
 namespace lode::engine {
 namespace {
 
-template <typename T>
-Tensor scalar(T value) {
-  return tensor_of<T>({value}, {});
-}
-Tensor bytes(std::vector<std::uint8_t> values, Shape shape) {
-  return tensor_of<std::uint8_t>(std::move(values), shape);
-}
-Tensor signed_bytes(std::vector<std::int8_t> values, Shape shape) {
-  return tensor_of<std::int8_t>(std::move(values), shape);
-}
-Tensor accumulators(std::vector<std::int32_t> values) {
-  const auto count = static_cast<std::int64_t>(values.size());
-  return tensor_of<std::int32_t>(std::move(values), Shape{count});
-}
-
 using Inputs = std::vector<std::optional<Tensor>>;
 
 const Tensor kLine = bytes({1, 2, 3}, {1, 1, 3});

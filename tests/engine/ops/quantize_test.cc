@@ -4,17 +4,6 @@
 namespace lode::engine {
 namespace {
 
-template <typename T>
-Tensor scalar(T value) {
-  return tensor_of<T>({value}, {});
-}
-Tensor bytes(std::vector<std::uint8_t> values, Shape shape) {
-  return tensor_of<std::uint8_t>(std::move(values), shape);
-}
-Tensor signed_bytes(std::vector<std::int8_t> values, Shape shape) {
-  return tensor_of<std::int8_t>(std::move(values), shape);
-}
-
 TEST(QuantizeLinear, RoundsHalfToEvenAndSaturates) {
   const Tensor x = floats({0.5F, 1.5F, 2.5F, -0.5F, 1000, -1000}, {6});
   expect_output<std::uint8_t>(Op{"QuantizeLinear"}({x, scalar(1.0F), scalar<std::uint8_t>(10)}),

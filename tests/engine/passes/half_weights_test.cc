@@ -168,9 +168,9 @@ TEST(HalfWeights, TheListNarrowsOnlyWhereAsked) {
   for (const bool asked : {false, true}) {
     Graph graph = b.graph;
     const auto reports =
-        optimise(graph, {.disabled = {}, .stop_after = "", .narrow_weights = asked});
+        optimise(graph, {.disabled = {}, .stop_after = "", .precision = asked ? "fp16" : ""});
     ASSERT_TRUE(reports.ok()) << reports.error().message;
-    EXPECT_EQ(reports->size(), all_passes().size() - (asked ? 0 : 1));
+    EXPECT_EQ(reports->size(), all_passes().size() - (asked ? 1 : 2));
     const auto wanted = asked ? HasSubstr("lode_half_weights=1") : HasSubstr("y: MatMul");
     EXPECT_THAT(dump(graph), wanted);
     EXPECT_THAT(dump(graph), Not(HasSubstr("Cast")));

@@ -29,7 +29,7 @@ std::vector<std::string_view> usual_passes() {
   std::vector<std::string_view> names;
   for (const Pass& pass : all_passes()) {
     EXPECT_FALSE(pass.reason.empty());
-    if (!pass.narrows) names.push_back(pass.name);
+    if (pass.precision.empty()) names.push_back(pass.name);
   }
   return names;
 }

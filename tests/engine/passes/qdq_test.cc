@@ -1,0 +1,163 @@
+// Quantised graphs as tools write them become operators on bytes.
+#include "engine/ops/quantization.h"
+#include "tests/engine/passes/rewrite_check.h"
+#include "tests/engine/quantized_net.h"
+
+namespace lode::engine {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+using Ints = std::vector<std::int64_t>;
+
+std::int64_t count(const Graph& graph, std::string_view op_type) {
+  std::int64_t found = 0;
+  for (const NodeId id : graph.topological_order()) found += graph.node(id).op_type == op_type;
+  return found;
+}
+
+// One step of the network's output.
+constexpr float kStep = 0.0201F;
+
+class WholeNet : public testing::TestWithParam<std::tuple<DType, bool>> {};
+
+TEST_P(WholeNet, RunsOnBytesAndStaysClose) {
+  const Graph before = quantized_net(std::get<0>(GetParam()), std::get<1>(GetParam()), 2);
+  Graph after = before;
+  const auto reports = optimise(after, {});
+  ASSERT_TRUE(reports.ok()) << reports.error().message;
+  EXPECT_EQ(count(after, "Conv") + count(after, "Gemm") + count(after, "Add"), 0) << dump(after);
+  EXPECT_EQ(count(after, "QLinearConv"), 5);
+  EXPECT_EQ(count(after, "QGemm"), 1);
+  EXPECT_EQ(count(after, "QLinearAdd"), 0) << "the sum is the convolution's";
+  EXPECT_EQ(count(after, "QuantizeLinear"), 1);
+  EXPECT_EQ(count(after, "DequantizeLinear"), 1);
+  EXPECT_EQ(count(after, "Concat"), 1);
+  EXPECT_EQ(count(after, "QLinearUnary"), 1) << "one operand of the Concat has another scale";
+  const Tensor inputs[] = {random_tensor({2, 3, 12, 12}, 5, -2, 2)};
+  const auto expected = run_graph(before, inputs);
+  const auto actual = run_graph(after, inputs);
+  ASSERT_TRUE(expected.ok()) << expected.error().message;
+  ASSERT_TRUE(actual.ok()) << actual.error().message << dump(after);
+  for (std::size_t i = 0; i < 10; ++i) {
+    EXPECT_NEAR(actual->front().as<float>()[i], expected->front().as<float>()[i], 2 * kStep);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, WholeNet,
+                         testing::Combine(testing::Values(DType::kU8, DType::kI8),
+                                          testing::Bool()));
+
+TEST(MatchQdqProducts, TakesActivationAndResidualAlong) {
+  QuantizedNet net;
+  GraphBuilder& b = net.b;
+  const ValueId x = net.qdq(b.input("x", {1, 4, 5, 5}), 0.02F, 128);
+  const ValueId conv = net.conv(x, {4, 4, 1, 1}, 0.02F, {0, 0, 0, 0}, {1, 1});
+  const ValueId sum = b.node("sum", "Add", {conv, x});
+  b.output(net.qdq(b.node("relu", "Relu", {sum}), 0.03F, 0));
+  Graph fused = b.graph;
+  PassReport report;
+  ASSERT_TRUE(fuse_residual(fused, report).ok());
+  ASSERT_TRUE(fuse_activation(fused, report).ok());
+  const Rewritten after = rewrite(fused, match_qdq_products, 0.031F);
+  EXPECT_EQ(after.report.changes, 1);
+  EXPECT_THAT(dump(after.graph), HasSubstr("lode_activation='Relu'"));
+  EXPECT_THAT(dump(after.graph), HasSubstr("lode_residual=1"));
+  EXPECT_THAT(dump(after.graph), Not(HasSubstr("lode_float_output")));
+}
+
+TEST(MatchQdqProducts, StaysFloatWhereNothingQuantisesBehind) {
+  QuantizedNet net;
+  const ValueId x = net.qdq(net.b.input("x", {1, 4, 5, 5}), 0.02F, 128);
+  net.b.output(net.conv(x, {4, 4, 1, 1}, 0.02F, {0, 0, 0, 0}, {1, 1}));
+  const Rewritten after = rewrite(net.b.graph, match_qdq_products);
+  EXPECT_THAT(dump(after.graph), HasSubstr("lode_float_output=1"));
+}
+
+TEST(MatchQdqProducts, RoundsFloatBiasesAndRefusesThoseThatDoNotFit) {
+  for (const float bias : {0.5F, 1e9F}) {
+    QuantizedNet net;
+    const ValueId x = net.qdq(net.b.input("x", {1, 1, 2, 2}), 0.02F, 128);
+    const auto weights = net.weights({1, 1, 1, 1}, 0.02F);
+    const ValueId b = net.b.constant("bias", tensor_of<float>({bias}, {1}));
+    net.b.output(net.b.node("y", "Conv", {x, weights[0], b}));
+    const Rewritten after = rewrite(net.b.graph, match_qdq_products);
+    if (bias < 1.0F) {
+      EXPECT_EQ(count(after.graph, "QLinearConv"), 1);
+    } else {
+      EXPECT_THAT(after.refusal("y"), HasSubstr("does not fit 32 bits"));
+    }
+  }
+}
+
+TEST(MatchQdqProducts, LeavesWeightsOnlyAndFoldDequantizeMakesThemFloats) {
+  QuantizedNet net;
+  const ValueId x = net.b.input("x", {1, 4, 5, 5});
+  net.b.output(net.conv(x, {4, 4, 1, 1}, 0.02F, {0, 0, 0, 0}, {1, 1}));
+  const Rewritten left = rewrite(net.b.graph, match_qdq_products);
+  EXPECT_EQ(left.report.changes, 0);
+  const Rewritten after = rewrite(net.b.graph, fold_dequantize);
+  EXPECT_EQ(after.graph.node_count(), 1U);
+}
+
+TEST(MatchQdqElementwise, MakesATableOfAnActivation) {
+  QuantizedNet net;
+  const ValueId x = net.qdq(net.b.input("x", {1, 2, 3, 3}), 0.02F, 128);
+  net.b.output(net.qdq(net.b.node("act", "Sigmoid", {x}), 0.01F, 50));
+  const Rewritten after = rewrite(net.b.graph, match_qdq_elementwise);
+  EXPECT_EQ(count(after.graph, "QLinearUnary"), 1);
+  EXPECT_EQ(count(after.graph, "Sigmoid"), 0);
+}
+
+TEST(MatchQdqElementwise, SaysWhatIsMissing) {
+  QuantizedNet net;
+  const ValueId image = net.b.input("x", {1, 2, 3, 3});
+  const ValueId x = net.qdq(image, 0.02F, 128);
+  net.b.output(net.qdq(net.b.node("sum", "Add", {x, image}), 0.01F, 50));
+  const Rewritten after = rewrite(net.b.graph, match_qdq_elementwise);
+  EXPECT_THAT(after.refusal("sum"), HasSubstr("an operand is not dequantised"));
+}
+
+TEST(MergeRequantize, DropsWhatDoesNothingAndRequantisesElse) {
+  for (const float scale : {0.02F, 0.05F}) {
+    QuantizedNet net;
+    const ValueId x = net.qdq(net.b.input("x", {1, 2, 3, 3}), 0.02F, 128);
+    net.b.output(net.qdq(x, scale, 128));
+    const Rewritten after = rewrite(net.b.graph, merge_requantize);
+    EXPECT_EQ(count(after.graph, "QuantizeLinear"), 1);
+    EXPECT_EQ(count(after.graph, "QLinearUnary"), scale == 0.02F ? 0 : 1);
+  }
+}
+
+TEST(UnsignedActivations, LeavesWhatAnOutputOfTheGraphHangsOn) {
+  QuantizedNet net{.activations = DType::kI8};
+  const ValueId x = net.qdq(net.b.input("x", {1, 2, 4, 4}), 0.02F, 128);
+  const ValueId bytes = net.b.graph.node(net.b.graph.value(x).producer).inputs[0];
+  net.b.output(net.b.node("pool", "MaxPool", {bytes}, {{"kernel_shape", Ints{2, 2}}}));
+  net.b.output(x);
+  const Rewritten after = rewrite(net.b.graph, unsigned_activations);
+  EXPECT_EQ(after.report.changes, 0);
+  EXPECT_THAT(after.refusal("pool"), HasSubstr("output of the graph"));
+}
+
+TEST(FuseQuantizedSum, KeepsTheBoundsThatStandForAnActivation) {
+  for (const std::int32_t zero : {0, 128}) {
+    QuantizedNet net;
+    GraphBuilder& b = net.b;
+    const ValueId x = net.qdq(b.input("x", {1, 4, 5, 5}), 0.02F, 128);
+    const ValueId conv =
+        net.qdq(net.conv(x, {4, 4, 1, 1}, 0.02F, {0, 0, 0, 0}, {1, 1}), 0.03F, zero);
+    b.output(net.qdq(b.node("sum", "Add", {conv, x}), 0.04F, 128));
+    Graph matched = b.graph;
+    PassReport report;
+    for (const auto pass : {match_qdq_products, match_qdq_elementwise}) {
+      ASSERT_TRUE(pass(matched, report).ok());
+    }
+    const Rewritten after = rewrite(matched, fuse_quantized_sum, 0.041F);
+    EXPECT_EQ(count(after.graph, "QLinearAdd"), zero == 0 ? 1 : 0);
+    EXPECT_THAT(after.refusal("sum"), HasSubstr(zero == 0 ? "one-sided" : ""));
+  }
+}
+
+}  // namespace
+}  // namespace lode::engine
