@@ -229,6 +229,11 @@ Status run_dynamic_gemm(const ReferenceContext& context) {
   return {};
 }
 
+bool has_ranges_of_samples(const Node& node, std::span<const ValueInfo>) {
+  const auto per_tensor = attribute_flag(node, kPerTensorAttribute, false);
+  return per_tensor.ok() && !*per_tensor;
+}
+
 }  // namespace
 
 Result<RangeShape> range_shape(const Node& node, const Shape& input) {
@@ -248,7 +253,8 @@ OperatorDef dynamic_range_operator() {
           .infer = infer_range,
           .reference = run_range,
           .lower = lower_dynamic_range,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = has_ranges_of_samples};
 }
 
 OperatorDef dynamic_quantize_operator() {
@@ -261,7 +267,8 @@ OperatorDef dynamic_quantize_operator() {
           .reference = run_quantize,
           .lower = lower_dynamic_quantize,
           .layout = LayoutRule::kChannelsLast,
-          .placements = quantize_placements};
+          .placements = quantize_placements,
+          .keeps_samples = has_ranges_of_samples};
 }
 
 OperatorDef dynamic_conv_operator() {
@@ -274,7 +281,8 @@ OperatorDef dynamic_conv_operator() {
           .reference = run_dynamic_conv,
           .lower = lower_dynamic_conv,
           .layout = LayoutRule::kChannelsLast,
-          .placements = qconv_placements};
+          .placements = qconv_placements,
+          .keeps_samples = each_sample};
 }
 
 OperatorDef dynamic_gemm_operator() {
@@ -285,7 +293,8 @@ OperatorDef dynamic_gemm_operator() {
           .check = check_dynamic_gemm,
           .infer = infer_dynamic_gemm,
           .reference = run_dynamic_gemm,
-          .lower = lower_dynamic_gemm};
+          .lower = lower_dynamic_gemm,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

@@ -66,6 +66,12 @@ Status run_qlinear_mul(const ReferenceContext& context) {
   });
 }
 
+bool aligns_samples(const Node&, std::span<const ValueInfo> inputs) {
+  const ValueInfo& a = inputs[kQBinaryA.data];
+  const ValueInfo& b = inputs[kQBinaryB.data];
+  return a.constant != nullptr || b.constant != nullptr || a.shape.rank() == b.shape.rank();
+}
+
 OperatorDef binary_operator(std::string_view op_type,
                             Status (*reference)(const ReferenceContext&)) {
   return {.domain = kMicrosoftDomain,
@@ -76,7 +82,8 @@ OperatorDef binary_operator(std::string_view op_type,
           .infer = infer_qbinary,
           .reference = reference,
           .lower = lower_qbinary,
-          .layout = LayoutRule::kFollow};
+          .layout = LayoutRule::kFollow,
+          .keeps_samples = aligns_samples};
 }
 
 }  // namespace

@@ -156,7 +156,8 @@ OperatorDef qlinear_conv_operator() {
           .reference = run_qlinear_conv,
           .lower = lower_qlinear_conv,
           .layout = LayoutRule::kChannelsLast,
-          .placements = qconv_placements};
+          .placements = qconv_placements,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

@@ -323,6 +323,11 @@ Status run_dynamic_matmul(const ReferenceContext& context) {
   return {};
 }
 
+bool multiplies_rows(const Node& node, std::span<const ValueInfo> inputs) {
+  const auto transposed = attribute_int(node, "transA", 0);
+  return transposed.ok() && *transposed == 0 && inputs[kQGemmB.data].constant != nullptr;
+}
+
 }  // namespace
 
 OperatorDef matmul_integer_operator() {
@@ -351,7 +356,8 @@ OperatorDef qgemm_operator() {
           .check = check_qgemm,
           .infer = infer_qgemm,
           .reference = run_qgemm,
-          .lower = lower_qgemm};
+          .lower = lower_qgemm,
+          .keeps_samples = multiplies_rows};
 }
 
 OperatorDef matmul_integer_to_float_operator() {

@@ -111,7 +111,8 @@ OperatorDef qlinear_average_pool_operator() {
           .infer = infer_average_pool,
           .reference = run_average_pool,
           .lower = lower_qaverage_pool,
-          .layout = LayoutRule::kChannelsLast};
+          .layout = LayoutRule::kChannelsLast,
+          .keeps_samples = each_sample};
 }
 
 OperatorDef qlinear_global_average_pool_operator() {
@@ -123,7 +124,8 @@ OperatorDef qlinear_global_average_pool_operator() {
           .infer = infer_global,
           .reference = run_global,
           .lower = lower_qglobal_average_pool,
-          .layout = LayoutRule::kChannelsLast};
+          .layout = LayoutRule::kChannelsLast,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

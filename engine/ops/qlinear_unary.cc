@@ -87,7 +87,8 @@ OperatorDef qlinear_sigmoid_operator() {
           .reference = run_unary,
           .lower = lower_qunary,
           .layout = LayoutRule::kFollow,
-          .placements = strided_placements};
+          .placements = strided_placements,
+          .keeps_samples = each_sample};
 }
 
 OperatorDef qlinear_leaky_relu_operator() {
@@ -100,7 +101,8 @@ OperatorDef qlinear_leaky_relu_operator() {
           .reference = run_unary,
           .lower = lower_qunary,
           .layout = LayoutRule::kFollow,
-          .placements = strided_placements};
+          .placements = strided_placements,
+          .keeps_samples = each_sample};
 }
 
 OperatorDef qlinear_unary_operator() {
@@ -113,7 +115,8 @@ OperatorDef qlinear_unary_operator() {
           .reference = run_unary,
           .lower = lower_qunary,
           .layout = LayoutRule::kFollow,
-          .placements = strided_placements};
+          .placements = strided_placements,
+          .keeps_samples = each_sample};
 }
 
 }  // namespace lode::engine

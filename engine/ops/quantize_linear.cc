@@ -218,6 +218,10 @@ Status run_dequantize(const ReferenceContext& context) {
   return {};
 }
 
+bool has_one_scale(const Node&, std::span<const ValueInfo> inputs) {
+  return inputs[kScale].constant != nullptr && inputs[kScale].shape.element_count() == 1;
+}
+
 Status check_dynamic_quantize(const Node& node) {
   return check_signature(node, {.max_outputs = 3}, {});
 }
@@ -267,7 +271,8 @@ OperatorDef quantize_linear_operator() {
           .reference = run_quantize,
           .lower = lower_quantize_linear,
           .layout = LayoutRule::kChannelsLast,
-          .placements = quantize_placements};
+          .placements = quantize_placements,
+          .keeps_samples = has_one_scale};
 }
 
 OperatorDef dequantize_linear_operator() {
@@ -279,7 +284,8 @@ OperatorDef dequantize_linear_operator() {
           .reference = run_dequantize,
           .lower = lower_dequantize_linear,
           .layout = LayoutRule::kFollow,
-          .placements = strided_placements};
+          .placements = strided_placements,
+          .keeps_samples = has_one_scale};
 }
 
 OperatorDef dynamic_quantize_linear_operator() {

@@ -14,6 +14,7 @@
 #include "engine/onnx/import.h"
 #include "tests/engine/graph_builder.h"
 #include "tests/engine/onnx/proto_builder.h"
+#include "tests/engine/quantized_net.h"
 
 namespace lode::engine {
 namespace {
@@ -142,6 +143,13 @@ TEST(Export, ImportedModelComesBackEqual) {
   const auto graph = import_onnx_bytes(small_model().SerializeAsString(), "m.onnx", {});
   ASSERT_TRUE(graph.ok());
   expect_equal(*graph, round_trip(*graph));
+}
+
+TEST(Export, QuantisedModelsComeBackEqual) {
+  for (const DType type : {DType::kU8, DType::kI8}) {
+    const Graph graph = quantized_net(type, true);
+    expect_equal(graph, round_trip(graph));
+  }
 }
 
 TEST(Export, KeepsEveryElementTypeBitForBit) {
