@@ -20,7 +20,8 @@ bool are_constant(const Graph& graph, std::initializer_list<ValueId> ids) {
   return true;
 }
 
-std::string split_concat(Graph& graph, const Node& node) {
+// `node` is a copy, since nodes move when one is added.
+std::string split_concat(Graph& graph, const Node node) {
   GraphEditor editor(graph);
   const auto type = dtype_of(graph, node.outputs[0]);
   std::vector<OperandInputs> operands;
@@ -89,7 +90,7 @@ Status spell_quantized(Graph& graph, PassReport& report) {
     if (why_not.empty()) {
       ++report.changes;
     } else {
-      refuse(report, *node, std::move(why_not));
+      refuse(report, graph.node(id), std::move(why_not));
     }
   }
   return {};

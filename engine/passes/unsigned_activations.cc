@@ -59,6 +59,21 @@ std::optional<Operands> operands_of(const Node& node) {
   return std::nullopt;
 }
 
+/// Values of a node that must be of one type.
+std::vector<ValueId> tied_values(const Node& node) {
+  if (node.op_type == "QLinearAdd" || node.op_type == "QLinearMul") {
+    return {node.inputs[kQBinaryA.data], node.inputs[kQBinaryB.data]};
+  }
+  if (node.op_type == "QLinearAveragePool" || node.op_type == "QLinearGlobalAveragePool") {
+    return {node.inputs[0], node.outputs[0]};
+  }
+  const bool has_byte_residual = is_op(node, {"QLinearConv"}) &&
+                                 input_at(node, kQConvResidual.data) != kNoValue &&
+                                 !node.attributes.contains(kFloatOutputAttribute);
+  if (has_byte_residual) return {node.inputs[kQConvResidual.data], node.outputs[0]};
+  return {};
+}
+
 class Rewriter {
  public:
   explicit Rewriter(Graph& graph) : graph_(graph), editor_(graph) {}
@@ -116,6 +131,10 @@ std::string Rewriter::why_not(const Node& node) const {
     if (is_signed(input_at(node, operand.data)) && !can_shift(node, operand.zero_point)) {
       return "a zero point is not constant";
     }
+  }
+  const std::vector<ValueId> tied = tied_values(node);
+  for (const ValueId id : tied) {
+    if (is_signed(id) != is_signed(tied.front())) return "one of its values cannot follow";
   }
   if (!is_signed(node.outputs[0])) return "";
   if (graph_.is_output(node.outputs[0])) return "it makes an output of the graph";

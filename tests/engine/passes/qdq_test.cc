@@ -140,6 +140,24 @@ TEST(UnsignedActivations, LeavesWhatAnOutputOfTheGraphHangsOn) {
   EXPECT_THAT(after.refusal("pool"), HasSubstr("output of the graph"));
 }
 
+TEST(UnsignedActivations, OperandsOfOneTypeFollowTogether) {
+  QuantizedNet net{.activations = DType::kI8};
+  GraphBuilder& b = net.b;
+  const ValueId x = net.qdq(b.input("x", {1, 2, 4, 4}), 0.02F, 128);
+  const Tensor bytes = tensor_of<std::int8_t>(std::vector<std::int8_t>(32, 5), {1, 2, 4, 4});
+  const ValueId scale = b.constant("cs", tensor_of<float>({0.1F}, {}));
+  const ValueId zero = b.constant("cz", tensor_of<std::int8_t>({0}, {}));
+  const ValueId stored =
+      b.node("stored", "DequantizeLinear", {b.constant("c", bytes), scale, zero});
+  b.output(net.qdq(b.node("sum", "Add", {x, stored}), 0.03F, 128));
+  Graph matched = b.graph;
+  PassReport report;
+  ASSERT_TRUE(match_qdq_elementwise(matched, report).ok());
+  const Rewritten after = rewrite(matched, unsigned_activations);
+  EXPECT_THAT(after.refusal("sum"), HasSubstr("cannot follow"));
+  EXPECT_EQ(after.report.changes, 0);
+}
+
 TEST(FuseQuantizedSum, KeepsTheBoundsThatStandForAnActivation) {
   for (const std::int32_t zero : {0, 128}) {
     QuantizedNet net;
