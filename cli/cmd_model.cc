@@ -58,13 +58,14 @@ Result<std::shared_ptr<const engine::Model>> load_model(const ModelFlags& flags)
 }
 
 void add_model_commands(CLI::App& app, Invocation& invocation) {
-  CLI::App* model =
-      app.add_subcommand("model", "run, inspect, time or profile one model, or build a known one");
+  CLI::App* model = app.add_subcommand(
+      "model", "run, inspect, time or profile a model, compare two, or build a known one");
   model->require_subcommand(1);
   add_model_run(*model, invocation);
   add_model_inspect(*model, invocation);
   add_model_bench(*model, invocation);
   add_model_profile(*model, invocation);
+  add_model_diff(*model, invocation);
   add_model_zoo(*model, invocation);
 }
 

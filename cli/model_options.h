@@ -36,6 +36,7 @@ void add_model_run(CLI::App& model, Invocation& invocation);
 void add_model_inspect(CLI::App& model, Invocation& invocation);
 void add_model_bench(CLI::App& model, Invocation& invocation);
 void add_model_profile(CLI::App& model, Invocation& invocation);
+void add_model_diff(CLI::App& model, Invocation& invocation);
 void add_model_zoo(CLI::App& model, Invocation& invocation);
 
 }  // namespace lode::cli

@@ -65,9 +65,6 @@ Status set_mode(RunConfig& config, std::string_view text) {
 Status set_precision(RunConfig& config, std::string_view text) {
   std::string name;
   LODE_CHECK_OK(read_choice(text, kPrecisions, name));
-  if (name != "fp32" && name != "fp16") {
-    return usage_error("'{}' is not available in this version; there are fp32 and fp16", name);
-  }
   config.precision = std::move(name);
   return {};
 }
@@ -289,7 +286,7 @@ constexpr KeySpec kSubjectKeys[] = {
      .choices = kModes, .set = set_mode,
      .text = [](const RunConfig& c) { return std::string(mode_name(c.settings.mode)); }},
     {.name = "precision", .type = ValueType::kChoice,
-     .doc = "what the model must hold; fp16 rounds the weights of an FP32 model at load",
+     .doc = "what the model must hold; all but fp32 are made of an FP32 model at load",
      .choices = kPrecisions, .applies = {{}, {}, kModelled},
      .set = set_precision, .text = [](const RunConfig& c) { return c.precision; }},
     {.name = "round_activations", .type = ValueType::kChoice,
@@ -298,7 +295,7 @@ constexpr KeySpec kSubjectKeys[] = {
      .set = set_round_activations,
      .text = [](const RunConfig& c) { return std::string(kSwitch[c.round_activations ? 1 : 0]); }},
     {.name = "calibration", .type = ValueType::kPath,
-     .doc = "a dataset whose /calibration samples a quantizer may see; unused with fp32",
+     .doc = "a dataset whose /calibration samples int8-static may see; the run's own by default",
      .set = set_path<&RunConfig::calibration>, .text = path_text<&RunConfig::calibration>},
     {.name = "output", .type = ValueType::kPath,
      .doc = "the run directory to make; absent or empty", .recorded = false,

@@ -1,11 +1,11 @@
 // FP16: the engine's own pass rounds, here is what goes before it and what it cost.
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <limits>
 
 #include "engine/passes/passes.h"
 #include "engine/passes/rewrite.h"
+#include "quant/prepare.h"
 #include "quant/quantize.h"
 
 namespace lode::quant {
@@ -18,20 +18,6 @@ using engine::NodeId;
 using engine::Tensor;
 
 constexpr std::size_t kWeightInput = 1;
-
-/// The passes whose results ONNX can express.
-constexpr std::array<std::string_view, 5> kPasses = {"eliminate_identity", "fold_constants",
-                                                     "fold_scale", "fold_batch_norm", "dead_code"};
-
-engine::PassOptions only(std::span<const std::string_view> wanted) {
-  engine::PassOptions options;
-  for (const engine::Pass& pass : engine::all_passes()) {
-    if (std::find(wanted.begin(), wanted.end(), pass.name) == wanted.end()) {
-      options.disabled.emplace_back(pass.name);
-    }
-  }
-  return options;
-}
 
 /// Sums over all rounded weights.
 class Noise {
@@ -90,22 +76,31 @@ RoundingReport compare(const Graph& before, const Graph& after) {
 
 }  // namespace
 
-Result<Quantized> quantize_to_half(Graph graph) {
-  LODE_CHECK_OK(engine::optimise(graph, only(kPasses)));
+Result<Quantized> quantize_to_half(Graph graph, const QuantizeOptions&, const QuantizeData&) {
+  StageCosts costs;
+  costs.begin("load");
+  LODE_CHECK_OK(prepare(graph));
+  costs.begin("convert");
   const Graph before = graph;
   engine::PassReport narrowing;
   LODE_CHECK_OK(engine::narrow_weights(graph, narrowing));
   LODE_CHECK_OK(engine::verify(graph));
   Quantized quantized;
-  quantized.rounding = compare(before, graph);
-  if (quantized.rounding.tensors == 0) {
+  QuantizeReport& report = quantized.report;
+  report.precision = "fp16";
+  report.rounding = compare(before, graph);
+  if (report.rounding->tensors == 0) {
     return runtime_error("there is no f32 weight of a Conv, Gemm or MatMul that could be rounded{}",
                          narrowing.refused.empty()
                              ? ""
                              : fmt::format(": '{}': {}", narrowing.refused.front().node,
                                            narrowing.refused.front().why));
   }
-  quantized.rounding.kept = std::move(narrowing.refused);
+  for (engine::PassNote& note : narrowing.refused) {
+    report.kept_float.push_back({std::move(note.node), std::move(note.why)});
+  }
+  costs.end();
+  report.stages = costs.costs();
   quantized.graph = std::move(graph);
   return quantized;
 }

@@ -1,7 +1,6 @@
 // Model files at a lower precision: what `lode quantize` does, one function a precision.
 //
-// A quantized file is plain ONNX: what any engine reads, with the rounded weights beside the
-// operators that widen them again.
+// A quantized file is plain ONNX: what any engine reads.
 #pragma once
 
 #include <cstdint>
@@ -14,28 +13,32 @@
 #include "base/result.h"
 #include "engine/graph/graph.h"
 #include "engine/passes/pass.h"
+#include "quant/graph_runner.h"
+#include "quant/options.h"
+#include "quant/report.h"
 
 namespace lode::quant {
 
-/// What rounding did to the weights.
-struct RoundingReport {
-  std::int64_t tensors = 0;            ///< rounded ones
-  std::int64_t elements = 0;           ///< of them
-  double largest_error = 0.0;          ///< |rounded - weight| / largest |weight| of its tensor
-  std::string largest_error_node;      ///< who reads that tensor
-  double signal_to_noise_db = 0.0;     ///< 10 log10(sum w^2 / sum error^2); infinite if exact
-  std::vector<engine::PassNote> kept;  ///< weights that stayed as they were, by who reads them
+/// What a quantizer may look at beside the model.
+struct QuantizeData {
+  /// For ranges and corrections; null library: none.
+  SampleSet calibration;
+  /// With labels, for a target on top-1; null library: none.
+  SampleSet scored;
+  StageSink progress;
 };
 
 struct Quantized {
   engine::Graph graph;
-  RoundingReport rounding;
+  QuantizeReport report;
 };
 
 struct Quantizer {
   std::string_view precision;  ///< as --precision names it
   std::string_view doc;
-  Result<Quantized> (*run)(engine::Graph graph);
+  bool needs_samples = false;  ///< QuantizeData::calibration, unless there is a table
+  Result<Quantized> (*run)(engine::Graph graph, const QuantizeOptions& options,
+                           const QuantizeData& data);
 };
 
 /// Every precision that a model can be brought to.
@@ -47,18 +50,26 @@ struct Quantizer {
 /// f32 weights of Conv, Gemm and MatMul to half, behind a Cast to f32; batch normalisation and
 /// scale layers go into the weights first. Biases and all else stay. Fails where no weight could be
 /// rounded.
-[[nodiscard]] Result<Quantized> quantize_to_half(engine::Graph graph);
+[[nodiscard]] Result<Quantized> quantize_to_half(engine::Graph graph,
+                                                 const QuantizeOptions& options,
+                                                 const QuantizeData& data);
 
-/// What the file of a quantized model is made of and how it compares.
-struct QuantizedFile {
-  std::uint64_t bytes_before = 0;
-  std::uint64_t bytes_after = 0;
-  RoundingReport rounding;
-};
+/// Weights and activations to 8 bits, by ranges that calibration finds (QDQ). The order: what can
+/// be folded is; weights are equalised; ranges are found; weights, activations and biases get their
+/// codes; biases are corrected; layers go back to float until the targets are met.
+[[nodiscard]] Result<Quantized> quantize_static(engine::Graph graph, const QuantizeOptions& options,
+                                                const QuantizeData& data);
 
-/// Imports `from`, quantizes, and writes `to`, whole or not at all.
-[[nodiscard]] Result<QuantizedFile> quantize_file(const Quantizer& quantizer,
-                                                  const std::filesystem::path& from,
-                                                  const std::filesystem::path& to);
+/// Weights to 8 bits, activations as they come (DynamicQuantizeLinear). Looks at no sample.
+[[nodiscard]] Result<Quantized> quantize_dynamic(engine::Graph graph,
+                                                 const QuantizeOptions& options,
+                                                 const QuantizeData& data);
+
+/// Imports `from`, quantizes, and writes `to`, whole or not at all. The report has the sizes.
+[[nodiscard]] Result<QuantizeReport> quantize_file(const Quantizer& quantizer,
+                                                   const QuantizeOptions& options,
+                                                   const QuantizeData& data,
+                                                   const std::filesystem::path& from,
+                                                   const std::filesystem::path& to);
 
 }  // namespace lode::quant

@@ -55,11 +55,10 @@ std::vector<record::ConfigEntry> config_entries(const ResolvedConfig& config,
     entries.push_back(
         {std::string(setting.key), config_value(config, setting), setting.source.where});
   }
-  // No precision of today is made from calibration samples, so whatever was given is not used.
   if (subject.model.has_value()) {
     const bool given = !config.values.calibration.empty();
-    entries.push_back(
-        {"calibration", std::string("unused"), given ? config.where("calibration") : "default"});
+    const std::string used = subject.calibration.empty() ? "unused" : subject.calibration.string();
+    entries.push_back({"calibration", used, given ? config.where("calibration") : "default"});
   }
   return entries;
 }
@@ -228,6 +227,7 @@ Result<RunOutcome> execute(const ResolvedConfig& config, std::string_view comman
     LODE_TRY(record.accuracy, scorer->result());
     record.accuracy->target_top1 = values.accuracy_target;
     outcome.answers = answers_to(measurement.raw, *scorer, *subject.library);
+    record.accuracy->calibration_seen = subject.calibration_seen.size();
   }
   record.resources = read_resources();
   add_sut_resources(processes, "/", record.resources);

@@ -41,7 +41,7 @@ config::ConfigSources stored_sources(const record::Record& record, const std::st
   sources.stored_name = name;
   for (const record::ConfigEntry& entry : record.config) {
     // Says that calibration was not used, where a path would be.
-    if (entry.key == "calibration") continue;
+    if (entry.key == "calibration" && spelled(entry.value) == "unused") continue;
     sources.stored.push_back({entry.key, spelled(entry.value), entry.from});
   }
   sources.flags.push_back({"output", output.string()});

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "datasets/dataset.h"
 #include "run/index_library.h"
+#include "run/quantize_at_load.h"
 #include "run/scorer.h"
 #include "sut/process/command.h"
 #include "sut/process/shared_samples.h"
@@ -63,7 +64,7 @@ Status open_samples(const ResolvedConfig& config, const engine::Model* model, Su
   return {};
 }
 
-/// A calibration dataset is not used with FP32, but a wrong name is still a mistake worth telling.
+/// Most precisions use no calibration dataset, but a wrong name is still a mistake worth telling.
 Status check_calibration(const ResolvedConfig& config) {
   if (config.values.calibration.empty()) return {};
   const auto info = datasets::read_dataset_info(config.values.calibration);
@@ -78,20 +79,30 @@ Status load_model(const ResolvedConfig& config, Subject& subject, sut::SutReques
   engine::ModelOptions options;
   if (values.isa != "best") options.isa = values.isa;
   options.release_constants = true;
-  options.precision = values.precision;
+  const bool is_int8 = values.precision.starts_with("int8-");
+  if (!is_int8) options.precision = values.precision;
   options.round_activations = values.round_activations;
   LODE_TRY(request.model, engine::Model::load(values.model, options));
+  std::string precision = request.model->precision();
+  if (is_int8 && precision == "fp32") {
+    options.release_constants = false;  // there is no file to read them from again
+    LODE_TRY(QuantizedAtLoad loaded, quantize_at_load(config, options));
+    request.model = std::move(loaded.model);
+    precision = values.precision;
+    if (loaded.calibration == values.dataset) subject.calibration_seen = std::move(loaded.samples);
+    subject.calibration = std::move(loaded.calibration);
+  }
   const engine::Model& model = *request.model;
-  if (!values.precision.empty() && values.precision != model.precision()) {
+  if (!values.precision.empty() && values.precision != precision) {
     return usage_error(
         "{}: precision {} was asked for, but '{}' holds {}; name what it holds or "
         "leave precision out",
-        config.where("precision"), values.precision, values.model.string(), model.precision());
+        config.where("precision"), values.precision, values.model.string(), precision);
   }
   LODE_TRY(std::string digest, sha256_file(values.model));
   subject.model = record::ModelInfo{.path = values.model.string(),
                                     .sha256 = std::move(digest),
-                                    .precision = model.precision(),
+                                    .precision = precision,
                                     .file_bytes = bytes,
                                     .weight_bytes = model.weight_bytes(),
                                     .isa_cap = model.isa()};

@@ -21,6 +21,10 @@ struct Subject {
   std::unique_ptr<loadgen::SystemUnderTest> sut;
   std::optional<record::ModelInfo> model;      ///< none for a SUT that uses none
   std::optional<record::DatasetInfo> dataset;  ///< none without a dataset
+  /// The dataset whose samples the model was calibrated on when it was loaded; empty: none.
+  std::filesystem::path calibration = {};
+  /// Those samples, if they are of `dataset` itself.
+  std::vector<SampleIndex> calibration_seen = {};
 };
 
 /// Opens and checks everything that `config` names. Errors name the file or the key. `interrupted`

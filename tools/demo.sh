@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # demo.sh LODE DIR: the main job on what the tree itself holds. Generates held-out samples of the
 # synthetic task into DIR, puts the embedded model under three scenarios and accuracy mode, and
-# prints the records as one table. Under a minute on two cores.
+# prints the records as one table and the four precisions as another. A minute on two cores.
 set -euo pipefail
 lode=$1
 dir=$2
@@ -33,4 +33,14 @@ echo "== accuracy" >&2
 run --scenario offline --mode accuracy --batch 32 --output "$dir/accuracy" >"$dir/accuracy.txt"
 records+=("$dir/accuracy")
 
+# The precisions beside each other: the same run and the same samples, the model made at load.
+for precision in fp32 fp16 int8-static int8-dynamic; do
+  echo "== $precision" >&2
+  run --scenario single-stream --precision "$precision" --output "$dir/$precision-latency" \
+    >"$dir/$precision-latency.txt"
+  run --scenario offline --mode accuracy --batch 32 --precision "$precision" \
+    --output "$dir/$precision-accuracy" >"$dir/$precision-accuracy.txt"
+done
+
 "$lode" show "${records[@]}"
+python3 tools/precision_table.py "$dir"

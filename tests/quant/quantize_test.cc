@@ -59,17 +59,17 @@ class QuantizeFile : public testing::Test {
 TEST_F(QuantizeFile, ReadsBackAsHalfTheModel) {
   const auto before = write(make_net());
   const auto after = folder_ / "after.onnx";
-  const auto file = quantize_file(**find_quantizer("fp16"), before, after);
+  const auto file = quantize_file(**find_quantizer("fp16"), {}, {}, before, after);
   ASSERT_TRUE(file.ok()) << file.error().message;
   EXPECT_EQ(file->bytes_before, std::filesystem::file_size(before));
   EXPECT_EQ(file->bytes_after, std::filesystem::file_size(after));
   EXPECT_LT(static_cast<double>(file->bytes_after), 0.51 * static_cast<double>(file->bytes_before));
-  EXPECT_EQ(file->rounding.tensors, 3);
-  EXPECT_EQ(file->rounding.elements, 64 * 27 + 64 * 64 * 9 + 640);
-  EXPECT_TRUE(file->rounding.kept.empty());
-  EXPECT_GT(file->rounding.signal_to_noise_db, 60.0);
-  EXPECT_GT(file->rounding.largest_error, 1e-6);
-  EXPECT_LE(file->rounding.largest_error, 1.0 / 2048);
+  EXPECT_EQ(file->rounding->tensors, 3);
+  EXPECT_EQ(file->rounding->elements, 64 * 27 + 64 * 64 * 9 + 640);
+  EXPECT_TRUE(file->kept_float.empty());
+  EXPECT_GT(file->rounding->signal_to_noise_db, 60.0);
+  EXPECT_GT(file->rounding->largest_error, 1e-6);
+  EXPECT_LE(file->rounding->largest_error, 1.0 / 2048);
 
   const auto model = engine::Model::load(after, {});
   ASSERT_TRUE(model.ok()) << model.error().message;
@@ -83,7 +83,7 @@ TEST_F(QuantizeFile, ReadsBackAsHalfTheModel) {
 TEST_F(QuantizeFile, TheSameAsNarrowingAtLoad) {
   const auto before = write(make_net());
   const auto after = folder_ / "after.onnx";
-  ASSERT_TRUE(quantize_file(**find_quantizer("fp16"), before, after).ok());
+  ASSERT_TRUE(quantize_file(**find_quantizer("fp16"), {}, {}, before, after).ok());
   engine::ModelOptions options;
   options.precision = "fp16";
   const auto narrowed = engine::Model::load(before, options);
@@ -97,7 +97,7 @@ TEST_F(QuantizeFile, TheSameAsNarrowingAtLoad) {
 
 TEST_F(QuantizeFile, WritesWhatIsPlainOnnx) {
   const auto after = folder_ / "after.onnx";
-  ASSERT_TRUE(quantize_file(**find_quantizer("fp16"), write(make_net()), after).ok());
+  ASSERT_TRUE(quantize_file(**find_quantizer("fp16"), {}, {}, write(make_net()), after).ok());
   const auto graph = engine::import_onnx(after);
   ASSERT_TRUE(graph.ok());
   const std::string text = engine::dump(*graph);
@@ -108,30 +108,30 @@ TEST_F(QuantizeFile, WritesWhatIsPlainOnnx) {
 
 TEST_F(QuantizeFile, ATensorOutOfRangeIsKeptAndNamed) {
   const auto after = folder_ / "after.onnx";
-  const auto file = quantize_file(**find_quantizer("fp16"), write(make_net(7e4F)), after);
+  const auto file = quantize_file(**find_quantizer("fp16"), {}, {}, write(make_net(7e4F)), after);
   ASSERT_TRUE(file.ok()) << file.error().message;
-  EXPECT_EQ(file->rounding.tensors, 2);
-  ASSERT_EQ(file->rounding.kept.size(), 1U);
-  EXPECT_EQ(file->rounding.kept[0].node, "y");
-  EXPECT_THAT(file->rounding.kept[0].why, HasSubstr("70000"));
+  EXPECT_EQ(file->rounding->tensors, 2);
+  ASSERT_EQ(file->kept_float.size(), 1U);
+  EXPECT_EQ(file->kept_float[0].node, "y");
+  EXPECT_THAT(file->kept_float[0].why, HasSubstr("70000"));
 }
 
 TEST_F(QuantizeFile, NothingToRoundIsAnErrorAndLeavesNoFile) {
   const auto after = folder_ / "after.onnx";
-  ASSERT_TRUE(quantize_file(**find_quantizer("fp16"), write(make_net()), after).ok());
+  ASSERT_TRUE(quantize_file(**find_quantizer("fp16"), {}, {}, write(make_net()), after).ok());
   const auto again = folder_ / "again.onnx";
-  const auto file = quantize_file(**find_quantizer("fp16"), after, again);
+  const auto file = quantize_file(**find_quantizer("fp16"), {}, {}, after, again);
   ASSERT_FALSE(file.ok());
   EXPECT_THAT(file.error().message, HasSubstr("there is no f32 weight"));
   EXPECT_FALSE(std::filesystem::exists(again));
 }
 
 TEST(Quantizers, UnknownOnesAreUsageErrors) {
-  for (const char* precision : {"int8-static", "int8-dynamic", "fp32", ""}) {
+  for (const char* precision : {"int4", "fp32", ""}) {
     const auto quantizer = find_quantizer(precision);
     ASSERT_FALSE(quantizer.ok());
     EXPECT_EQ(quantizer.error().kind, ErrorKind::kUsage);
-    EXPECT_THAT(quantizer.error().message, HasSubstr("there is fp16"));
+    EXPECT_THAT(quantizer.error().message, HasSubstr("there is fp16, int8-static, int8-dynamic"));
   }
 }
 

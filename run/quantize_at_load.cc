@@ -1,0 +1,57 @@
+#include "run/quantize_at_load.h"
+
+#include "base/log.h"
+#include "datasets/dataset.h"
+#include "engine/onnx/import.h"
+#include "engine/runtime/thread_pool.h"
+#include "quant/quantize.h"
+
+namespace lode::run {
+
+namespace {
+
+/// The indices of /calibration, which must be there.
+Result<std::vector<SampleIndex>> calibration_of(const config::ResolvedConfig& config,
+                                                const std::filesystem::path& path) {
+  LODE_TRY(datasets::DatasetInfo info, datasets::read_dataset_info(path));
+  if (!info.calibration.empty()) return std::move(info.calibration);
+  return runtime_error(
+      "{}: int8-static needs calibration samples, and '{}' has no /calibration indices: import it "
+      "with --calibration-samples above 0, or name another dataset with --calibration",
+      config.where("precision"), path.string());
+}
+
+}  // namespace
+
+Result<QuantizedAtLoad> quantize_at_load(const config::ResolvedConfig& config,
+                                         const engine::ModelOptions& options) {
+  const config::RunConfig& values = config.values;
+  LODE_TRY(const quant::Quantizer* quantizer, quant::find_quantizer(values.precision));
+  QuantizedAtLoad loaded;
+  quant::QuantizeOptions choices;
+  choices.threads = engine::usable_processors();
+  choices.report_samples = 0;
+  quant::QuantizeData data;
+  std::unique_ptr<SampleLibrary> library;
+  if (quantizer->needs_samples) {
+    loaded.calibration = values.calibration.empty() ? values.dataset : values.calibration;
+    if (loaded.calibration.empty()) {
+      return usage_error(
+          "{}: int8-static needs calibration samples: name a dataset with "
+          "--calibration or --dataset",
+          config.where("precision"));
+    }
+    LODE_TRY(loaded.samples, calibration_of(config, loaded.calibration));
+    LODE_TRY(library, datasets::open_dataset(loaded.calibration, 0));
+    data.calibration = {library.get(), loaded.samples};
+    log(LogLevel::kInfo, "calibrating on {} samples of {}", loaded.samples.size(),
+        loaded.calibration.string());
+  }
+  LODE_TRY(engine::Graph graph, engine::import_onnx(values.model));
+  auto quantized = quantizer->run(std::move(graph), choices, data);
+  if (!quantized.ok()) return quantized.error().within(values.model.string());
+  LODE_TRY(loaded.model, engine::Model::from_graph(std::move(quantized->graph), options));
+  return loaded;
+}
+
+}  // namespace lode::run
