@@ -239,17 +239,6 @@ TEST_F(StaticQuantization, BiasCorrectionTakesTheMeanErrorAway) {
   EXPECT_LT(again->mean_error, 0.05 * report->mean_error);
 }
 
-TEST_F(StaticQuantization, FeedbackRoundingLowersTheError) {
-  options.encoding.weights.bits = 7;
-  options.encoding.weights.granularity = Granularity::kPerTensor;
-  options.feedback_rounding = false;
-  const double before = result_sqnr(make_net(), quantize(make_net()).graph);
-  options.feedback_rounding = true;
-  const Quantized quantized = quantize(make_net());
-  EXPECT_EQ(quantized.report.correction->rounded, 8);
-  EXPECT_GT(result_sqnr(make_net(), quantized.graph), before + 1.0);
-}
-
 TEST_F(StaticQuantization, TheSimulationIsTheGraph) {
   // What bias correction simulates is what the file does: the last layer's mean is the result's.
   Graph graph = make_net();
