@@ -2,9 +2,9 @@
 """Quantised models as ONNX Runtime's own tools write them, in the engine and in ONNX Runtime.
 
 Makes of a float model a QDQ file with u8 activations, one with s8 activations and weights of a
-scale a channel, a QOperator file and a dynamic one (or takes --models as they are), runs all on the same
-images in both, and prints how often the first class agrees and how far the outputs are apart. Not a
-part of the build: needs a Python with onnxruntime, onnx, numpy and pillow.
+scale a channel, a QOperator file and a dynamic one (or takes --models as they are), runs all on the
+same images in both, and prints how often the first class agrees and how far the outputs are apart.
+Not a part of the build: needs a Python with onnxruntime, onnx, numpy and pillow.
 
     bench/compare_int8.py --lode build/release/lode --float mobilenetv2.onnx --images DIR \\
         --map val_map.txt --work build/int8

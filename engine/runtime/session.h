@@ -33,8 +33,11 @@ struct ModelOptions {
   /// has changed. Model::graph() then has constants without elements.
   bool release_constants = false;
   /// "fp16" rounds the f32 weights of convolutions and matrix products to half and keeps them so;
-  /// what a half cannot hold stays float (PassReport "narrow_weights" names it). "fp32" or "" takes
-  /// what is stored. Whether the model then is what was asked for, precision() tells.
+  /// what a half cannot hold stays float (PassReport "narrow_weights" names it). "int8-dynamic"
+  /// brings them to 8 bits, with data quantised as they come, where that is faster (PassReport
+  /// "quantize_dynamic" names the others). The others take what is stored: "int8-static" needs
+  /// scales that only calibration gives. Whether the model then is what was asked for, precision()
+  /// tells.
   std::string precision = {};
   /// Rounds what each operator makes to half, as an engine with half activations would store it;
   /// sums stay float. Beyond 65504 a value becomes infinite.
@@ -68,7 +71,8 @@ class Model {
   [[nodiscard]] std::span<const PassReport> passes() const;
   /// Precision of the weights of convolutions and matrix products, or of all constants where there
   /// are none: "fp32", "fp16", "bf16", "fp64"; "mixed" if they differ. Half weights with the few
-  /// that no half can hold are "fp16".
+  /// that no half can hold are "fp16". "int8-static" or "int8-dynamic" where some are multiplied in
+  /// 8 bits, whatever stays float beside them.
   [[nodiscard]] std::string precision() const;
   /// Bytes of the graph's constants, as held after the passes.
   [[nodiscard]] std::size_t weight_bytes() const;

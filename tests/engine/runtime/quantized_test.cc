@@ -22,6 +22,12 @@ std::vector<float> run(Session& session, std::int64_t count) {
   return {values.begin(), values.end()};
 }
 
+ModelOptions at(std::string_view precision) {
+  ModelOptions options;
+  options.precision = precision;
+  return options;
+}
+
 bool is_on_this_machine(std::string_view isa) {
   const auto model =
       Model::from_graph(quantized_net(DType::kU8, true),
@@ -101,7 +107,7 @@ Graph float_net() {
 }
 
 TEST(Quantized, DynamicConversionLeavesSmallLayersFloat) {
-  const auto model = Model::from_graph(float_net(), {.precision = "int8-dynamic"});
+  const auto model = Model::from_graph(float_net(), at("int8-dynamic"));
   ASSERT_TRUE(model.ok()) << model.error().message;
   EXPECT_EQ((*model)->precision(), "int8-dynamic");
   const std::string text = dump((*model)->graph());
@@ -112,12 +118,13 @@ TEST(Quantized, DynamicConversionLeavesSmallLayersFloat) {
   EXPECT_THAT(text, testing::HasSubstr("logits: DynamicGemm("));
   expect_no_reference(*model);
   for (const PassReport& report : (*model)->passes()) {
-    if (report.name == "quantize_dynamic") EXPECT_EQ(report.refused.size(), 2U);
+    if (report.name != "quantize_dynamic") continue;
+    EXPECT_EQ(report.refused.size(), 2U);
   }
 }
 
 TEST(Quantized, DynamicResultsStayCloseAndTheSame) {
-  const auto model = Model::from_graph(float_net(), {.precision = "int8-dynamic"});
+  const auto model = Model::from_graph(float_net(), at("int8-dynamic"));
   ASSERT_TRUE(model.ok()) << model.error().message;
   const Tensor inputs[] = {images(kSamples)};
   const auto expected = run_graph(float_net(), inputs);
@@ -142,10 +149,10 @@ TEST(Quantized, DynamicResultsStayCloseAndTheSame) {
 }
 
 TEST(Quantized, StoredPrecisionIsWhatIsThere) {
-  const auto model = Model::from_graph(quantized_net(DType::kU8, true), {.precision = "fp32"});
+  const auto model = Model::from_graph(quantized_net(DType::kU8, true), at("fp32"));
   ASSERT_TRUE(model.ok());
   EXPECT_EQ((*model)->precision(), "int8-static");
-  const auto unknown = Model::from_graph(float_net(), {.precision = "int4"});
+  const auto unknown = Model::from_graph(float_net(), at("int4"));
   ASSERT_FALSE(unknown.ok());
   EXPECT_THAT(unknown.error().message, testing::HasSubstr("'int4'"));
 }
