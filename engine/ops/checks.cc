@@ -57,7 +57,8 @@ Status check_signature(const Node& node, const Signature& signature,
   }
   const std::size_t required = signature.max_inputs == kVariadic ? inputs : signature.min_inputs;
   for (std::size_t index = 0; index < required; ++index) {
-    if (node.inputs[index] == kNoValue) {
+    const bool may_be_omitted = index < 32 && (signature.omittable >> index & 1U) != 0;
+    if (node.inputs[index] == kNoValue && !may_be_omitted) {
       return node_error(node, "input {} is omitted, but needed", index);
     }
   }

@@ -42,6 +42,7 @@ struct Signature {
   std::size_t min_inputs = 1;  ///< the first ones, which must be present
   std::size_t max_inputs = 1;
   std::size_t max_outputs = 1;  ///< the first one must be present
+  std::uint32_t omittable = 0;  ///< a bit each: inputs among the first that need not be present
 };
 
 /// Counts of inputs and outputs, and that every attribute of the node is one that `attributes`

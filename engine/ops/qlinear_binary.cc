@@ -9,8 +9,9 @@ namespace lode::engine {
 namespace {
 
 Status check_qbinary(const Node& node) {
-  LODE_CHECK_OK(check_signature(node, {.min_inputs = 7, .max_inputs = 8},
-                                {{"lode_activation"}, {"lode_alpha"}, {"lode_beta"}}));
+  LODE_CHECK_OK(
+      check_signature(node, {.min_inputs = 7, .max_inputs = 8, .omittable = 1U << 2U | 1U << 5U},
+                      {{"lode_activation"}, {"lode_alpha"}, {"lode_beta"}}));
   LODE_CHECK_OK(fused_byte_activation(node));
   return {};
 }

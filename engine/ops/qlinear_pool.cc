@@ -14,7 +14,7 @@ Status refuse_channels_last(const Node& node) {
 }
 
 Status check_average_pool(const Node& node) {
-  LODE_CHECK_OK(check_signature(node, {.min_inputs = 4, .max_inputs = 5},
+  LODE_CHECK_OK(check_signature(node, {.min_inputs = 4, .max_inputs = 5, .omittable = 1U << 2U},
                                 {{"auto_pad"},
                                  {"ceil_mode"},
                                  {"channels_last"},
@@ -71,7 +71,8 @@ Status run_average_pool(const ReferenceContext& context) {
 }
 
 Status check_global(const Node& node) {
-  LODE_CHECK_OK(check_signature(node, {.min_inputs = 4, .max_inputs = 5}, {{"channels_last"}}));
+  LODE_CHECK_OK(check_signature(node, {.min_inputs = 4, .max_inputs = 5, .omittable = 1U << 2U},
+                                {{"channels_last"}}));
   return refuse_channels_last(node);
 }
 

@@ -12,17 +12,18 @@ namespace {
 constexpr float kLeakySlope = 0.01F;
 
 Status check_sigmoid(const Node& node) {
-  return check_signature(node, {.min_inputs = 4, .max_inputs = 5}, {});
+  return check_signature(node, {.min_inputs = 4, .max_inputs = 5, .omittable = 1U << 2U}, {});
 }
 
 Status check_leaky_relu(const Node& node) {
-  LODE_CHECK_OK(check_signature(node, {.min_inputs = 4, .max_inputs = 5}, {{"alpha"}}));
+  LODE_CHECK_OK(check_signature(node, {.min_inputs = 4, .max_inputs = 5, .omittable = 1U << 2U},
+                                {{"alpha"}}));
   LODE_CHECK_OK(attribute_float(node, "alpha", kLeakySlope));
   return {};
 }
 
 Status check_unary(const Node& node) {
-  LODE_CHECK_OK(check_signature(node, {.min_inputs = 4, .max_inputs = 5},
+  LODE_CHECK_OK(check_signature(node, {.min_inputs = 4, .max_inputs = 5, .omittable = 1U << 2U},
                                 {{"lode_activation"}, {"lode_alpha"}, {"lode_beta"}}));
   LODE_CHECK_OK(fused_activation(node));
   return {};

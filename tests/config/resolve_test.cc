@@ -109,8 +109,6 @@ TEST_F(ResolveTest, AFlagIsNotNamedTwice) {
   sources.flags = {{"batch", "0"}};
   EXPECT_EQ(error_of(sources), "--batch: 0 is out of range; use 1 to 65536");
   EXPECT_THAT(error_of(with_sets({"batch=0"})), StartsWith("--set batch=0: 0 is out of range"));
-  sources.flags = {{"precision", "int8-dynamic"}};
-  EXPECT_THAT(error_of(sources), StartsWith("--precision: 'int8-dynamic' is not available"));
   sources.flags = {{"sut", "process:"}};
   EXPECT_THAT(error_of(sources), StartsWith("--sut: 'process:' names no process"));
 }
@@ -151,11 +149,6 @@ TEST_F(ResolveTest, ServerNeedsItsRate) {
   EXPECT_EQ(config.values.settings.arrivals.burst_size, 4U);
   EXPECT_THAT(error_of(with_sets({"scenario=server", "target_qps=1", "arrivals=poisson:2"})),
               StartsWith("--set arrivals=poisson:2: 'poisson:2' is no pattern of arrival"));
-}
-
-TEST_F(ResolveTest, WhatThisVersionLacksIsRefusedByName) {
-  EXPECT_THAT(error_of(with_sets({"precision=int8-static"})),
-              HasSubstr("'int8-static' is not available"));
 }
 
 TEST_F(ResolveTest, AProcessHasKeysOfItsOwn) {

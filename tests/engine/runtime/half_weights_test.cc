@@ -130,11 +130,11 @@ TEST(HalfPrecision, AWeightOutOfRangeStaysFloat) {
 
 TEST(HalfPrecision, OthersAreUsageErrors) {
   ModelOptions options;
-  options.precision = "int8-static";
+  options.precision = "int4";
   const auto model = Model::from_graph(make_test_net(), options);
   ASSERT_FALSE(model.ok());
   EXPECT_EQ(model.error().kind, ErrorKind::kUsage);
-  EXPECT_THAT(model.error().message, HasSubstr("'int8-static' is not available"));
+  EXPECT_THAT(model.error().message, HasSubstr("'int4'"));
 }
 
 // conv -> relu -> conv, and what rounding after each of them makes of it.

@@ -113,9 +113,9 @@ TEST(Quantized, DynamicConversionLeavesSmallLayersFloat) {
   const std::string text = dump((*model)->graph());
   EXPECT_THAT(text, testing::HasSubstr("stem: Conv("));
   EXPECT_THAT(text, testing::HasSubstr("depthwise: Conv("));
-  EXPECT_THAT(text, testing::HasSubstr("wide: DynamicConv("));
-  EXPECT_THAT(text, testing::HasSubstr("point: DynamicConv("));
-  EXPECT_THAT(text, testing::HasSubstr("logits: DynamicGemm("));
+  EXPECT_THAT(text, testing::HasSubstr("wide: lode::DynamicConv("));
+  EXPECT_THAT(text, testing::HasSubstr("point: lode::DynamicConv("));
+  EXPECT_THAT(text, testing::HasSubstr("logits: lode::DynamicGemm("));
   expect_no_reference(*model);
   for (const PassReport& report : (*model)->passes()) {
     if (report.name != "quantize_dynamic") continue;
