@@ -115,7 +115,9 @@ std::string Matcher::why_not_operands(const Node& node, const Product& product) 
 }
 
 std::string Matcher::why_not_gemm(const Node& node) const {
-  if (rank_of(graph_, dequantize_before(graph_, node.inputs[0])->data) != 2 &&
+  // A Gemm's are by definition; a MatMul's may have any rank.
+  if (is_op(node, {"MatMul"}) &&
+      rank_of(graph_, dequantize_before(graph_, node.inputs[0])->data) != 2 &&
       rank_of(graph_, node.inputs[0]) != 2) {
     return "its data are not known to be a matrix";
   }

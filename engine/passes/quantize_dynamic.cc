@@ -73,7 +73,10 @@ std::string Quantiser::why_not(const Node& node) const {
   const std::size_t rank = weight->shape().rank();
   const bool is_conv = is_op(node, {"Conv"});
   if (is_conv ? rank != 4 : rank != 2) return "its weights are not a kernel or a matrix";
-  if (!is_conv && rank_of(graph_, node.inputs[0]) != 2) return "its data are no known matrix";
+  // A Gemm's are a matrix by definition.
+  if (is_op(node, {"MatMul"}) && rank_of(graph_, node.inputs[0]) != 2) {
+    return "its data are no known matrix";
+  }
   const auto values = weight->as<float>();
   if (!std::all_of(values.begin(), values.end(), [](float w) { return std::isfinite(w); })) {
     return "a weight is not finite";

@@ -66,6 +66,25 @@ TEST(MatchQdqProducts, TakesActivationAndResidualAlong) {
   EXPECT_THAT(dump(after.graph), Not(HasSubstr("lode_float_output")));
 }
 
+TEST(MatchQdqProducts, AGemmsDataAreAMatrixWhateverIsKnownOfThem) {
+  QuantizedNet net;
+  GraphBuilder& b = net.b;
+  const ValueId x = b.input("x", {3, 16, 1, 1});
+  // [batch, -1], the batch being read from the input's shape.
+  const ValueId zero = b.constant("zero", tensor_of<std::int64_t>({0}, {1}));
+  const ValueId rest = b.constant("rest", tensor_of<std::int64_t>({-1}, {1}));
+  const ValueId batch = b.node("batch", "Gather", {b.node("shape", "Shape", {x}), zero});
+  const ValueId target = b.node("target", "Concat", {batch, rest}, {{"axis", std::int64_t{0}}});
+  const ValueId flat = b.node("flat", "Reshape", {net.qdq(x, 0.04F, 128), target});
+  const auto fc = net.weights({5, 16}, 0.04F);
+  const ValueId data = net.qdq(flat, 0.04F, 128);
+  b.output(net.qdq(b.node("fc", "Gemm", {data, fc[0], fc[1]}, {{"transB", std::int64_t{1}}}), 0.02F,
+                   128));
+  const Rewritten after = rewrite(b.graph, match_qdq_products, 0.021F);
+  EXPECT_EQ(after.report.changes, 1);
+  EXPECT_THAT(dump(after.graph), HasSubstr("QGemm("));
+}
+
 TEST(MatchQdqProducts, StaysFloatWhereNothingQuantisesBehind) {
   QuantizedNet net;
   const ValueId x = net.qdq(net.b.input("x", {1, 4, 5, 5}), 0.02F, 128);
