@@ -58,6 +58,15 @@ bool scales_weights(const ConvShape& shape, const Cut& cut) {
          shape.out_c < std::min(shape.out_pixels(), cut.block_rows);
 }
 
+/// Half weights are widened once a block where that many rows meet them; fewer widen them in their
+/// tiles, which costs a tile a twelfth of its time where the conversion shares a port with the
+/// multiplications.
+constexpr std::int64_t kWidenedRows = 48;
+
+bool widens_weights(const ConvShape& shape, std::int64_t rows) {
+  return shape.half_weights && rows >= kWidenedRows;
+}
+
 /// A worker's scratch: pointers [taps][block_rows], then rows after a prologue, then weights that
 /// were scaled.
 struct Scratch {
@@ -82,7 +91,8 @@ Scratch scratch_of(const TileSet& tiles, const ConvShape& shape, const Cut& cut)
   scratch.weights_at =
       scratch.rows_at + (copies ? aligned(cut.block_rows * shape.in_c * element) : 0);
   const std::int64_t slice = std::min(kDepthBlock, shape.depth()) * tiles.max_vectors * tiles.lanes;
-  scratch.bytes = scratch.weights_at + (scales ? aligned(slice * element) : 0);
+  const bool has_own_weights = scales || widens_weights(shape, cut.block_rows);
+  scratch.bytes = scratch.weights_at + (has_own_weights ? aligned(slice * element) : 0);
   return scratch;
 }
 
@@ -169,11 +179,11 @@ void run_panel(const Task& task, std::int64_t group, std::int64_t panel, const f
       product.residual = is_last ? residual : nullptr;
       product.weights = panel_weights(task.panels, task.tiles, shape.half_weights, packed,
                                       shape.depth(), panel, tap * depth + c);
-      if (factors != nullptr) {
+      if (factors != nullptr || widens_weights(shape, product.row_count)) {
         task.tiles.scale_panel({.weights = product.weights,
                                 .half = shape.half_weights,
-                                .factors = factors + c,
-                                .depth = product.depth,
+                                .factors = factors != nullptr ? factors + c : nullptr,
+                                .depth = product.segments * product.depth,
                                 .width = product.vectors * task.tiles.lanes,
                                 .scaled = task.own_weights()});
         product.weights = task.own_weights();

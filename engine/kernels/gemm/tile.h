@@ -73,8 +73,8 @@ struct ScaleRows {
 /// `width` is a multiple of the lanes.
 struct ScalePanel {
   const void* weights = nullptr;
-  bool half = false;  ///< the weights are IEEE halves (std::uint16_t), otherwise float
-  const float* factors = nullptr;
+  bool half = false;               ///< the weights are IEEE halves (std::uint16_t), otherwise float
+  const float* factors = nullptr;  ///< null: 1, so that halves are only widened
   std::int64_t depth = 0;
   std::int64_t width = 0;
   float* scaled = nullptr;

@@ -348,7 +348,7 @@ template <typename V, typename W>
   const W* from = static_cast<const W*>(run.weights);
   float* to = run.scaled;
   for (std::int64_t i = 0; i < run.depth; ++i, from += run.width, to += run.width) {
-    const V factor = V::broadcast(run.factors[i]);
+    const V factor = V::broadcast(run.factors != nullptr ? run.factors[i] : 1.0F);
     for (std::int64_t j = 0; j < run.width; j += V::kLanes) {
       multiply(V::load(from + j), factor).store(to + j);
     }
