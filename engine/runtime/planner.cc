@@ -582,7 +582,11 @@ bool has_references(const PlanParts& parts) {
 Result<PlanParts> make_plan(const Graph& graph, std::span<const Shape> input_shapes,
                             WeightCache& weights, const PlanOptions& options) {
   BatchSplit split;
-  if (options.passes.allow(MachinePass::kSplitBatch)) {
+  // A single sample needs no second look at all shapes.
+  const bool has_batch =
+      std::any_of(input_shapes.begin(), input_shapes.end(),
+                  [](const Shape& shape) { return shape.rank() > 0 && shape[0] > 1; });
+  if (has_batch && options.passes.allow(MachinePass::kSplitBatch)) {
     LODE_TRY(const InferredGraph whole, infer_shapes(graph, input_shapes));
     if (whole.data_dependent.empty()) {
       split = choose_batch_split(graph, input_shapes, whole, options.workers);
