@@ -13,7 +13,8 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
   command.add_flag("--round-activations", flags.round_activations,
                    "round what each operator makes to half, as half activations would be");
   command.add_option("--isa", flags.isa,
-                     "cap on the instruction set: generic, avx2, avx512, avx512-vnni");
+                     "cap on the instruction set: generic, avx2, avx512, avx512-vnni, "
+                     "avx512-amx");
   command
       .add_option("--disable-pass", flags.disabled_passes,
                   "leave out a graph pass, by name; may be repeated")

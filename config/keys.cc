@@ -43,8 +43,8 @@ constexpr std::array<std::string_view, 4> kSuts = {"engine", "null", "delay",
                                                    "process:NAME-or-COMMAND"};
 constexpr std::array<std::string_view, 4> kSutNames = {"engine", "null", "delay", "process"};
 constexpr std::string_view kProcessPrefix = "process:";
-constexpr std::array<std::string_view, 5> kIsas = {"best", "generic", "avx2", "avx512",
-                                                   "avx512-vnni"};
+constexpr std::array<std::string_view, 6> kIsas = {"best",   "generic",     "avx2",
+                                                   "avx512", "avx512-vnni", "avx512-amx"};
 constexpr std::array<std::string_view, 3> kStreamSeeds = {"qsl_seed", "sample_index_seed",
                                                           "schedule_seed"};
 

@@ -5,6 +5,10 @@
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include "base/assert.h"
 
@@ -42,10 +46,24 @@ unsigned read_xcr0(const CpuidLeaf& leaf1) {
   return low;
 }
 
+/// Whether the process may use the tile registers: their state is large, and Linux (5.16 or later)
+/// gives room for it to those alone who ask. The numbers are those of <asm/prctl.h>.
+bool ask_for_tiles() {
+#if defined(__x86_64__) && defined(__linux__)
+  constexpr int kRequestPermission = 0x1023;
+  constexpr int kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 Isa detect() {
   constexpr unsigned kYmmState = 0x6;          // XCR0: SSE and AVX registers
   constexpr unsigned kZmmState = 0xE6;         // and opmask, upper ZMM halves, ZMM16-31
+  constexpr unsigned kTileState = 0x60000;     // tile configuration and tiles
   constexpr unsigned kAvx512Vnni = 1U << 11U;  // leaf 7, ECX
+  constexpr unsigned kAmx = 3U << 24U;         // leaf 7, EDX: AMX-TILE and AMX-INT8
   const CpuidLeaf leaf1 = cpuid(1);
   const CpuidLeaf leaf7 = cpuid(7);
   const unsigned xcr0 = read_xcr0(leaf1);
@@ -57,7 +75,11 @@ Isa detect() {
       !has_bits(leaf7.ebx, bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL)) {
     return Isa::kAvx2;
   }
-  return has_bits(leaf7.ecx, kAvx512Vnni) ? Isa::kAvx512Vnni : Isa::kAvx512;
+  if (!has_bits(leaf7.ecx, kAvx512Vnni)) return Isa::kAvx512;
+  if (!has_bits(xcr0, kTileState) || !has_bits(leaf7.edx, kAmx) || !ask_for_tiles()) {
+    return Isa::kAvx512Vnni;
+  }
+  return Isa::kAvx512Amx;
 }
 
 #else
@@ -80,6 +102,8 @@ std::string_view isa_name(Isa isa) {
       return "avx512";
     case Isa::kAvx512Vnni:
       return "avx512-vnni";
+    case Isa::kAvx512Amx:
+      return "avx512-amx";
   }
   LODE_ASSERT(false);
   return {};

@@ -25,7 +25,8 @@ class Graph;
 struct ModelOptions {
   std::vector<std::string> disabled_passes;
   std::string stop_after_pass;
-  /// Cap on the instruction set: generic, avx2, avx512, avx512-vnni; "" is the best there is.
+  /// Cap on the instruction set: generic, avx2, avx512, avx512-vnni, avx512-amx; "" is the best
+  /// there is.
   /// One that this machine lacks is a usage error.
   std::string isa;
   /// Frees constants once they are packed for a kernel, so that a model is not held twice. Of

@@ -12,8 +12,6 @@ namespace lode::engine {
 
 namespace {
 
-/// Input that the rows of one block reach, in bytes.
-constexpr std::int64_t kBlockBytes = 1 << 17;
 constexpr std::int64_t kMaxBlockRows = 192;
 /// Multiply-adds of a task at least, in the time of reading a weight, and of reading an input that
 /// another worker has just written.
@@ -37,7 +35,7 @@ Cut cut_of(const QTileSet& tiles, const QConvShape& shape) {
                               .foreign_read_work = kForeignReadWork})};
   const std::int64_t row_bytes = std::max<std::int64_t>(1, 4 * depth_of(tiles, shape).all_steps());
   const std::int64_t most =
-      std::clamp<std::int64_t>(kBlockBytes / row_bytes, 2 * tile_rows, kMaxBlockRows);
+      std::clamp<std::int64_t>(tiles.block_bytes / row_bytes, 2 * tile_rows, kMaxBlockRows);
   cut.block_rows = std::max<std::int64_t>(1, most / tile_rows) * tile_rows;
   return cut;
 }
@@ -264,6 +262,12 @@ std::string_view refuse_unless_seven_bits(const QConvShape& shape) {
   return shape.weight_bits <= 7 ? "" : "the weights are not of seven bits";
 }
 
+/// Where making outputs of the sums is most of the work, tiles gain nothing.
+std::string_view refuse_small_products(const QConvShape& shape) {
+  if (shape.depth() <= 32) return "sums of at most 32 products are as fast without tiles";
+  return shape.out_pixels() < 8 ? "fewer than eight rows an image fill no tile" : "";
+}
+
 using Refuse = std::string_view (*)(const QConvShape&);
 
 template <const QTileSet& kTiles>
@@ -283,6 +287,9 @@ constexpr QConvKernel make_kernel(std::string_view name, Isa isa, std::string_vi
 }  // namespace
 
 #if defined(__x86_64__)
+const QConvKernel avx512amx_u8_conv = make_kernel<avx512amx_qtiles>(
+    "avx512amx_u8_conv", Isa::kAvx512Amx, "products of tiles, 16 x 64 bytes times 64 x 16",
+    refuse_small_products);
 const QConvKernel avx512vnni_u8_conv = make_kernel<avx512vnni_qtiles>(
     "avx512vnni_u8_conv", Isa::kAvx512Vnni, "four products at once, tiles of 6 x 64 or 8 x 48");
 const QConvKernel avx512_u8_conv_7bit = make_kernel<avx512_qtiles_7bit>(

@@ -69,7 +69,9 @@ QDepth depth_of(const QTileSet& tiles, const QConvShape& shape) {
   QDepth depth;
   depth.taps = shape.kernel_h * shape.kernel_w;
   depth.channels = shape.in_c / shape.groups;
+  const bool is_even = shape.is_pointwise() && shape.stride_h == 1 && shape.stride_w == 1;
   depth.gathers = tiles.widens || depth.channels % tiles.per_step() != 0 ||
+                  (tiles.needs_even_rows && !is_even) ||
                   (depth.taps > 1 && depth.channels < kFewChannels);
   depth.steps =
       ceil_divide(depth.gathers ? depth.taps * depth.channels : depth.channels, tiles.per_step());

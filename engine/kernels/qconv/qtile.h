@@ -69,8 +69,12 @@ struct QTileSet {
   std::int64_t max_vectors = 0;  ///< of a panel
   /// Rows and weights are s16, two of them a dword; otherwise u8 and s8, four a dword.
   bool widens = false;
+  /// The rows of a QPanelRun must be one segment, at equal distances.
+  bool needs_even_rows = false;
   /// Rows of the register tile for a panel of 1, 2, ... max_vectors vectors.
   std::int64_t tile_rows[4] = {};
+  /// Input that the rows worked on at once reach: all panels of the weights meet it in turn.
+  std::int64_t block_bytes = 1 << 17;
   void (*run_panel)(const QPanelRun&) = nullptr;
   void (*sum_rows)(const QSumRun&) = nullptr;
 
@@ -78,6 +82,7 @@ struct QTileSet {
 };
 
 #if defined(__x86_64__)
+extern const QTileSet avx512amx_qtiles;
 extern const QTileSet avx512vnni_qtiles;
 extern const QTileSet avx512_qtiles;
 extern const QTileSet avx512_qtiles_7bit;

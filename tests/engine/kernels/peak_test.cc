@@ -17,6 +17,7 @@ TEST(Peak, EveryInstructionSetHasItsOwn) {
   EXPECT_EQ(select_peak(Isa::kAvx512Vnni).name, "avx512_f32_peak");
   EXPECT_EQ(select_byte_peak(Isa::kAvx512).name, "avx512_u8_peak");
   EXPECT_EQ(select_byte_peak(Isa::kAvx512Vnni).name, "avx512vnni_u8_peak");
+  EXPECT_EQ(select_byte_peak(Isa::kAvx512Amx).name, "avx512amx_u8_peak");
 #endif
 }
 
@@ -43,13 +44,18 @@ TEST(Peak, MultiplyAddIsDoneInAllChains) {
   }
 }
 
-/// What a chain of products of bytes ends at: 1 1 + 2 2 + 3 3 + 4 4 a round where four are summed
-/// up at once, else four times its low word and three times its high one.
-std::int32_t end_of_chain(std::int32_t chain, std::int64_t rounds, bool has_four) {
+/// What a chain of products of bytes ends at: a round adds 1 1 + 2 2 + 3 3 + 4 4 where four are
+/// summed up at once, sixteen times that with tiles, else four times its low word and three times
+/// its high one.
+std::int32_t end_of_chain(std::int32_t chain, std::int64_t rounds, Isa isa) {
   for (std::int64_t round = 0; round < rounds; ++round) {
     const std::int32_t low = static_cast<std::int16_t>(chain & 0xFFFF);
     const std::int32_t high = static_cast<std::int16_t>(static_cast<std::uint32_t>(chain) >> 16U);
-    chain += has_four ? 30 : 4 * low + 3 * high;
+    if (isa == Isa::kAvx512Amx) {
+      chain += 16 * 30;
+    } else {
+      chain += isa == Isa::kAvx512Vnni ? 30 : 4 * low + 3 * high;
+    }
   }
   return chain;
 }
@@ -59,8 +65,8 @@ TEST(Peak, ProductsOfBytesAreDoneInAllChains) {
     if (kernel->isa > best_isa()) continue;
     for (const std::int64_t rounds : {1, 5}) {
       std::int32_t want = 0;
-      for (int chain = 0; chain < 12; ++chain) {
-        want ^= end_of_chain(chain, rounds, kernel->isa == Isa::kAvx512Vnni);
+      for (int chain = 0; chain < (kernel->isa == Isa::kAvx512Amx ? 6 : 12); ++chain) {
+        want ^= end_of_chain(chain, rounds, kernel->isa);
       }
       EXPECT_EQ(kernel->multiply_add(rounds), static_cast<float>(want)) << kernel->name;
     }

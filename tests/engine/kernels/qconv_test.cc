@@ -96,15 +96,17 @@ TEST(QConv, EveryNumberOfRowsAndColumns) {
   }
   for (std::int64_t rows = 1; rows <= 50; ++rows) {
     for (const std::int64_t columns : {16, 32, 48, 64}) {
-      QConvShape shape = square_qconv(1, 20, columns);
-      shape.in_w = shape.out_w = rows;
-      check(shape);
+      for (const std::int64_t depth : {20, 100}) {
+        QConvShape shape = square_qconv(1, depth, columns);
+        shape.in_w = shape.out_w = rows;
+        check(shape);
+      }
     }
   }
 }
 
 TEST(QConv, EveryDepth) {
-  for (std::int64_t depth = 1; depth <= 70; ++depth) {
+  for (std::int64_t depth = 1; depth <= 140; ++depth) {
     check(square_qconv(3, depth, 24));
     check(square_qconv(4, depth, 9, 3, 1, 1));
   }
@@ -220,6 +222,17 @@ TEST(QConv, TheCutChangesNothing) {
       EXPECT_EQ(kernel->task_count(prepared), kernel->task_count(shape));
     }
   }
+}
+
+TEST(QConv, TilesAreForLongSumsAndManyRows) {
+  const auto name = [](std::int64_t size, std::int64_t in_c) {
+    return select_qconv(square_qconv(size, in_c, 64), Isa::kAvx512Amx).kernel->name;
+  };
+#if defined(__x86_64__)
+  EXPECT_EQ(name(3, 33), "avx512amx_u8_conv");
+  EXPECT_EQ(name(3, 32), "avx512vnni_u8_conv");
+  EXPECT_EQ(name(2, 64), "avx512vnni_u8_conv");
+#endif
 }
 
 TEST(QConv, SigmoidAndSiluInFloat) {

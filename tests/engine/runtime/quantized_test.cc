@@ -37,7 +37,7 @@ bool is_on_this_machine(std::string_view isa) {
 
 /// Everything that a session computes of a model must be what the references make of its graph.
 void expect_reference_bits(const Graph& graph, const ModelOptions& options) {
-  for (const char* isa : {"generic", "avx2", "avx512", "avx512-vnni"}) {
+  for (const char* isa : {"generic", "avx2", "avx512", "avx512-vnni", "avx512-amx"}) {
     if (!is_on_this_machine(isa)) continue;
     SCOPED_TRACE(isa);
     ModelOptions own = options;
