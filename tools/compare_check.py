@@ -3,7 +3,7 @@
 
   compare_check.py --lode PROGRAM --model M.onnx --dataset D.h5 [--comparisons 100] [--slowdown 2%]
                    [--run-seconds 0.2] [--rounds 6] [--max-rounds 16] [--interval 0.75%]
-                   [--metric p50] [--threads 1] [--seed 1] [--only aa|slow] [--verbose]
+                   [--metric p50] [--threads 1] [--samples 8] [--seed 1] [--only aa|slow] [--verbose]
 
 Two kinds of comparison, as many of each as --comparisons says, in turn:
 
@@ -30,7 +30,8 @@ def write_config(path, options, slowdown):
     lines = [f"model: {json.dumps(str(options.model.resolve()))}",
              f"dataset: {json.dumps(str(options.dataset.resolve()))}",
              "scenario: single-stream", f"threads: {options.threads}",
-             f"min_duration: {round(options.run_seconds * 1000)}ms", "min_queries: 10", "warmup: 5"]
+             f"min_duration: {round(options.run_seconds * 1000)}ms", "min_queries: 10", "warmup: 5",
+             f"performance_samples: {options.samples}"]
     if slowdown:
         lines.append(f"sut_slowdown: {slowdown}")
     path.write_text("\n".join(lines) + "\n")
@@ -79,6 +80,8 @@ def main():
     parser.add_argument("--interval", default="0.75%")
     parser.add_argument("--metric", default="p50")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--samples", type=int, default=8,
+                        help="of the dataset, held in memory: reading all of them takes a run longer")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=["aa", "slow"])
     parser.add_argument("--verbose", action="store_true")

@@ -149,8 +149,8 @@ def densenet():
 
 
 class Vgg(nn.Module):
-    """3x3 convolutions with a bias and no normalisation, whose activations grow wide, max pooling
-    and three fully connected layers, the first over the whole image."""
+    """3x3 convolutions (each with a BatchNormalization, as VGG's later editions), max pooling and
+    three fully connected layers, the first over the whole image, whose sums are long."""
 
     def __init__(self):
         super().__init__()
@@ -158,7 +158,7 @@ class Vgg(nn.Module):
         channels = 3
         for stage in [(24,), (48,), (64, 64)]:
             for outputs in stage:
-                layers += [nn.Conv2d(channels, outputs, 3, padding=1), nn.ReLU()]
+                layers.append(conv_bn(channels, outputs, 3, activation=nn.ReLU))
                 channels = outputs
             layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers)
@@ -167,10 +167,6 @@ class Vgg(nn.Module):
             nn.Linear(128, 64), nn.ReLU(),
             nn.Linear(64, CLASSES),
         )
-        for module in self.modules():
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias)
 
     def forward(self, x):
         return self.classifier(torch.flatten(self.features(x), 1))
