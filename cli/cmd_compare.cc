@@ -11,6 +11,7 @@
 #include "cli/comparison_text.h"
 #include "cli/figure_text.h"
 #include "cli/progress.h"
+#include "cli/strict_option.h"
 #include "config/resolve.h"
 #include "run/live_compare.h"
 #include "run/point.h"
@@ -38,6 +39,7 @@ struct CompareFlags {
   std::string cool_down = "0s";
   std::string output;
   bool no_pin = false;
+  std::string strict_machine;
 };
 
 Result<compare::Limit> parse_limit(const std::string& text) {
@@ -191,6 +193,7 @@ Result<run::LiveOutcome> run_live(const run::LiveRequest& request) {
 
 Result<int> compare_live(const CompareFlags& flags) {
   LODE_TRY(run::LiveRequest request, live_request(flags));
+  if (!is_fit_to_measure(flags.strict_machine)) return kExitUnstable;
   ScratchFolder scratch;
   std::optional<PendingDirectory> kept;
   if (flags.output.empty()) {
@@ -220,8 +223,9 @@ Result<int> compare_live(const CompareFlags& flags) {
 }
 
 void add_live_flags(CLI::App& command, CompareFlags& flags) {
-  command.add_flag("--live", flags.live,
-                   "the two arguments are configuration files, which are run now, in turn");
+  CLI::Option* live =
+      command.add_flag("--live", flags.live,
+                       "the two arguments are configuration files, which are run now, in turn");
   command.add_option("--set", flags.sets, "with --live: sets a key of both")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
@@ -242,6 +246,8 @@ void add_live_flags(CLI::App& command, CompareFlags& flags) {
                      "with --live: keep the runs and comparison.json here; absent or empty");
   command.add_flag("--no-pin", flags.no_pin,
                    "with --live: leave the engine's workers where the system puts them");
+  add_strict_option(command, "--strict-machine", flags.strict_machine, "with --live: ")
+      ->needs(live);
 }
 
 }  // namespace

@@ -105,15 +105,7 @@ void add_run_command(CLI::App& app, Invocation& invocation) {
       const Format format = format_from_name(flags->format);
       if (flags->keys) return print_keys(format);
       LODE_TRY(const config::ResolvedConfig config, config::resolve(sources_of(*flags)));
-      if (!flags->strict_machine.empty()) {
-        const auto against = run::items_against(run::check_this_machine(),
-                                                strictness_from_name(flags->strict_machine));
-        if (!against.empty()) {
-          note(fmt::format("lode: this machine is not fit to measure on: {}",
-                           run::describe(against)));
-          return kExitUnstable;
-        }
-      }
+      if (!is_fit_to_measure(flags->strict_machine)) return kExitUnstable;
       return run_and_report(config, invocation, format);
     };
   });

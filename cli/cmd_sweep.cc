@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/figure_text.h"
 #include "cli/progress.h"
+#include "cli/strict_option.h"
 #include "cli/sweep_text.h"
 #include "config/resolve.h"
 #include "run/sweep.h"
@@ -30,6 +31,7 @@ struct SweepFlags {
   std::string output;
   bool resume = false;
   bool dry_run = false;
+  std::string strict_machine;
   std::string best;
   std::vector<std::string> where;
   std::string front = "throughput,p99";
@@ -80,19 +82,25 @@ bool is_begun(const fs::path& directory) {
   return fs::exists(sweep::plan_file(directory), ignored);
 }
 
-/// The plan to work on: a new one, or the one that was begun if it is the same.
-Result<sweep::Plan> begin_or_resume(const SweepFlags& flags, const Invocation& invocation) {
+/// A plan to work on, and whether its directory has yet to be made.
+struct Work {
+  sweep::Plan plan;
+  bool is_new = true;
+};
+
+/// A new one, or the one that was begun if it is the same.
+Result<Work> work_of(const SweepFlags& flags, const Invocation& invocation) {
   const bool asks = !flags.file.empty() || !flags.sets.empty();
   if (flags.resume && (is_begun(flags.output) || !asks)) {
     LODE_TRY(sweep::Plan stored, run::resume_sweep(flags.output));
-    if (!asks) return stored;
-    LODE_TRY(const sweep::Plan asked, plan_of(flags, invocation));
-    LODE_CHECK_OK(run::check_same_plan(stored, asked));
-    return stored;
+    if (asks) {
+      LODE_TRY(const sweep::Plan asked, plan_of(flags, invocation));
+      LODE_CHECK_OK(run::check_same_plan(stored, asked));
+    }
+    return Work{.plan = std::move(stored), .is_new = false};
   }
   LODE_TRY(sweep::Plan plan, plan_of(flags, invocation));
-  LODE_CHECK_OK(run::begin_sweep(flags.output, plan));
-  return plan;
+  return Work{.plan = std::move(plan), .is_new = true};
 }
 
 std::string clock_text(std::int64_t ns) {
@@ -159,7 +167,10 @@ Result<int> run_sweep(const SweepFlags& flags, const Invocation& invocation) {
     return kExitValid;
   }
   if (flags.output.empty()) return usage_error("no output directory given; add --output DIR");
-  LODE_TRY(const sweep::Plan plan, begin_or_resume(flags, invocation));
+  LODE_TRY(const Work work, work_of(flags, invocation));
+  const sweep::Plan& plan = work.plan;
+  if (!is_fit_to_measure(flags.strict_machine)) return kExitUnstable;
+  if (work.is_new) LODE_CHECK_OK(run::begin_sweep(flags.output, plan));
   note(fmt::format("plan: {}", plan_line(plan)));
   run::SweepOutcomes outcomes;
   {
@@ -230,6 +241,7 @@ void add_sweep_command(CLI::App& app, Invocation& invocation) {
                     "go on with the sweep in --output; refused if the program, a model, a dataset "
                     "or the machine has changed");
   command->add_flag("--dry-run", flags->dry_run, "print the points and the time they need");
+  add_strict_option(*command, "--strict-machine", flags->strict_machine);
   add_question_flags(*command, *flags);
   command->footer(fmt::format(
       "Figures: {}.\n"
