@@ -32,30 +32,9 @@ struct SweepFlags {
   bool resume = false;
   bool dry_run = false;
   std::string strict_machine;
-  std::string best;
-  std::vector<std::string> where;
-  std::string front = "throughput,p99";
+  sweep::Asked asked;
   std::string format = "text";
 };
-
-Result<sweep::Question> question_of(const SweepFlags& flags) {
-  sweep::Question question;
-  if (flags.front != "none") {
-    LODE_TRY(question.front, figures_from_list("--front", flags.front));
-  }
-  if (!flags.best.empty()) {
-    LODE_TRY(question.best, figure_from_name("--best", flags.best));
-  }
-  for (const std::string& text : flags.where) {
-    LODE_TRY(sweep::Constraint constraint, parse_constraint("--where", text));
-    question.constraints.push_back(std::move(constraint));
-  }
-  if (question.best == nullptr && !question.constraints.empty()) {
-    return usage_error("--where {} says which points may be the best; add --best FIGURE",
-                       flags.where.front());
-  }
-  return question;
-}
 
 Result<sweep::Plan> plan_of(const SweepFlags& flags, const Invocation& invocation) {
   run::SweepRequest request;
@@ -160,7 +139,7 @@ class SweepProgress {
 
 Result<int> run_sweep(const SweepFlags& flags, const Invocation& invocation) {
   const Format format = format_from_name(flags.format);
-  LODE_TRY(const sweep::Question question, question_of(flags));
+  LODE_TRY(const sweep::Question question, question_of(flags.asked));
   if (flags.dry_run) {
     LODE_TRY(const sweep::Plan plan, plan_of(flags, invocation));
     LODE_CHECK_OK(print(render_plan(plan, format)));
@@ -213,15 +192,15 @@ void add_plan_flags(CLI::App& command, SweepFlags& flags) {
 }
 
 void add_question_flags(CLI::App& command, SweepFlags& flags) {
-  command.add_option("--best", flags.best, "name the point that is best in this figure")
+  command.add_option("--best", flags.asked.best, "name the point that is best in this figure")
       ->type_name("FIGURE");
   command
-      .add_option("--where", flags.where,
+      .add_option("--where", flags.asked.where,
                   "of the points that keep this: p99<15ms, memory<200MB; may be repeated")
       ->type_name("BOUND")
       ->allow_extra_args(false);
   command
-      .add_option("--front", flags.front,
+      .add_option("--front", flags.asked.front,
                   "figures of the Pareto front, or none (default: throughput,p99)")
       ->type_name("LIST");
   command.add_option("--format", flags.format, "text, json, csv or md")

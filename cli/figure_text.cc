@@ -90,4 +90,23 @@ Result<sweep::Constraint> parse_constraint(std::string_view flag, const std::str
   return constraint;
 }
 
+Result<sweep::Question> question_of(const sweep::Asked& asked) {
+  sweep::Question question;
+  if (asked.front != "none") {
+    LODE_TRY(question.front, figures_from_list("--front", asked.front));
+  }
+  if (!asked.best.empty()) {
+    LODE_TRY(question.best, figure_from_name("--best", asked.best));
+  }
+  for (const std::string& text : asked.where) {
+    LODE_TRY(sweep::Constraint constraint, parse_constraint("--where", text));
+    question.constraints.push_back(std::move(constraint));
+  }
+  if (question.best == nullptr && !question.constraints.empty()) {
+    return usage_error("--where {} says which points may be the best; add --best FIGURE",
+                       asked.where.front());
+  }
+  return question;
+}
+
 }  // namespace lode::cli

@@ -29,4 +29,7 @@ namespace lode::cli {
 [[nodiscard]] Result<sweep::Constraint> parse_constraint(std::string_view flag,
                                                          const std::string& text);
 
+/// What is asked, read. Usage errors name the flag of `lode sweep`.
+[[nodiscard]] Result<sweep::Question> question_of(const sweep::Asked& asked);
+
 }  // namespace lode::cli

@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "base/file_io.h"
+#include "results/sweep/stored.h"
 #include "run/child_process.h"
 #include "run/point.h"
 #include "run/sweep_expand.h"
@@ -36,51 +37,6 @@ class SweepLock {
  private:
   int fd_;
 };
-
-/// That a record was made with the files of the plan: one may change under a sweep that runs.
-Status check_files(const record::Record& record, const Plan& plan) {
-  const auto check = [&](std::string_view what, const std::string& path,
-                         const std::string& sha256) -> Status {
-    for (const sweep::SubjectFile& file : plan.identity.files) {
-      if (file.what != what || file.path != path || file.sha256 == sha256) continue;
-      return runtime_error(
-          "{} '{}' is not the one that the sweep was planned with; restore it and remove this run, "
-          "or start a new sweep",
-          what, path);
-    }
-    return {};
-  };
-  if (record.model.has_value()) {
-    LODE_CHECK_OK(check("model", record.model->path, record.model->sha256));
-  }
-  if (!record.dataset.has_value()) return {};
-  return check("dataset", record.dataset->path, record.dataset->sha256);
-}
-
-/// What step left, if anything.
-Result<std::optional<RunOutcome>> read_outcome(const fs::path& directory, const Plan& plan,
-                                               const sweep::Step& step) {
-  const Point& point = plan.points[step.point];
-  RunOutcome outcome{.repeat = step.repeat, .record = {}, .failure = {}};
-  const fs::path run = sweep::run_directory(directory, point, step.repeat);
-  std::error_code error;
-  if (fs::exists(run, error)) {
-    LODE_TRY(record::Record record, record::read_record(run));
-    if (record.interrupted) {
-      fs::remove_all(run, error);
-      return std::optional<RunOutcome>();
-    }
-    const Status same = check_files(record, plan);
-    if (!same.ok()) return same.error().within(run.string());
-    outcome.record = std::move(record);
-    return std::optional(std::move(outcome));
-  }
-  const fs::path failure = sweep::failure_file(directory, point, step.repeat);
-  if (!fs::exists(failure, error)) return std::optional<RunOutcome>();
-  LODE_TRY(outcome.failure, read_file(failure));
-  while (outcome.failure.ends_with('\n')) outcome.failure.pop_back();
-  return std::optional(std::move(outcome));
-}
 
 /// Makes one run, and what stands for it if it leaves no record.
 Result<PointOutcome> make_run(const fs::path& directory, const Point& point, std::uint64_t repeat,
@@ -151,10 +107,14 @@ class Worker {
  private:
   Status find_missing() {
     for (const sweep::Step& step : plan_.order) {
-      LODE_TRY(std::optional<RunOutcome> outcome, read_outcome(directory_, plan_, step));
+      LODE_TRY(std::optional<RunOutcome> outcome, sweep::read_outcome(directory_, plan_, step));
       if (outcome.has_value()) {
         outcomes_[step.point].push_back(*std::move(outcome));
       } else {
+        // An interrupted run may have left a record.
+        std::error_code ignored;
+        fs::remove_all(sweep::run_directory(directory_, plan_.points[step.point], step.repeat),
+                       ignored);
         missing_.push_back(step);
         expected_left_ns_ += plan_.points[step.point].expected_ns;
       }
@@ -168,7 +128,7 @@ class Worker {
     if (is_interrupted()) return stopped(index);
     LODE_TRY(PointOutcome made, make_run(directory_, point, step.repeat, hooks_.interrupted));
     if (made.interrupted) return stopped(index);
-    if (made.record.has_value()) LODE_CHECK_OK(check_files(*made.record, plan_));
+    if (made.record.has_value()) LODE_CHECK_OK(sweep::check_files(*made.record, plan_));
     forecast_.add(point, made.wall_ns, plan_.cool_down_ns);
     expected_left_ns_ -= point.expected_ns;
     outcomes_[step.point].push_back({step.repeat, std::move(made.record), std::move(made.failure)});
@@ -237,8 +197,7 @@ Result<Plan> resume_sweep(const fs::path& directory) {
     return runtime_error("'{}' holds no sweep to resume: there is no {}", directory.string(),
                          file.filename().string());
   }
-  LODE_TRY(const std::string text, read_file(file));
-  LODE_TRY(Plan plan, sweep::plan_from_json(text, file.string()));
+  LODE_TRY(Plan plan, sweep::read_plan(directory));
   LODE_TRY(const sweep::Identity now, identify(plan.points));
   const std::string changed = sweep::difference(plan.identity, now);
   if (!changed.empty()) {
@@ -261,18 +220,6 @@ Status check_same_plan(const Plan& stored, const Plan& asked) {
   if (stored.cool_down_ns != asked.cool_down_ns) return differs("--cool-down is");
   if (stored.points != asked.points) return differs("the settings are");
   return {};
-}
-
-Result<SweepOutcomes> read_outcomes(const fs::path& directory, const Plan& plan) {
-  SweepOutcomes outcomes(plan.points.size());
-  for (std::size_t point = 0; point < plan.points.size(); ++point) {
-    for (std::uint64_t repeat = 1; repeat <= plan.repeats; ++repeat) {
-      LODE_TRY(std::optional<RunOutcome> outcome,
-               read_outcome(directory, plan, {.point = point, .repeat = repeat}));
-      if (outcome.has_value()) outcomes[point].push_back(*std::move(outcome));
-    }
-  }
-  return outcomes;
 }
 
 Result<SweepOutcomes> run_sweep(const fs::path& directory, const Plan& plan,

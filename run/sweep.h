@@ -42,12 +42,9 @@ using SweepOutcomes = std::vector<std::vector<sweep::RunOutcome>>;
 /// A usage error that names what `asked` has another way than `stored`, if it does.
 [[nodiscard]] Status check_same_plan(const sweep::Plan& stored, const sweep::Plan& asked);
 
-/// What is in the directory already. Removes what an interrupted run left.
-[[nodiscard]] Result<SweepOutcomes> read_outcomes(const std::filesystem::path& directory,
-                                                  const sweep::Plan& plan);
-
-/// Makes the runs that are missing, in the plan's order. An error of kind kInterrupted: the user
-/// stopped it. Only one process at a time may work on a directory.
+/// Makes the runs that are missing, in the plan's order, and removes what interrupted ones left. An
+/// error of kind kInterrupted: the user stopped it. Only one process at a time may work on a
+/// directory.
 [[nodiscard]] Result<SweepOutcomes> run_sweep(const std::filesystem::path& directory,
                                               const sweep::Plan& plan, const SweepHooks& hooks);
 

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -120,5 +121,24 @@ class JsonCursor {
   std::string path_;
   std::optional<Error>* error_;
 };
+
+/// What `read` makes of the root of `text`, whose member "schema" has to be `schema`. Errors begin
+/// with `name`.
+template <typename Read>
+[[nodiscard]] auto read_json(std::string_view text, std::string_view name, std::string_view schema,
+                             Read read) -> Result<decltype(read(std::declval<JsonCursor>()))> {
+  const JsonCursor::Json json = JsonCursor::Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_discarded()) return runtime_error("{}: is not JSON; the file is damaged", name);
+  std::optional<Error> error;
+  const JsonCursor root(json, "", error);
+  const std::string found = root.at("schema").text();
+  if (!error.has_value() && found != schema) {
+    return runtime_error("{}: schema '{}' is not known here; this version reads {}", name, found,
+                         schema);
+  }
+  auto read_value = read(root);
+  if (error.has_value()) return error->within(name);
+  return read_value;
+}
 
 }  // namespace lode::record

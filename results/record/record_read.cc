@@ -377,18 +377,7 @@ Record as_record(const JsonCursor& root) {
 }  // namespace
 
 Result<Record> from_json(std::string_view text, std::string_view name) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return runtime_error("{}: is not JSON; the file is damaged", name);
-  std::optional<Error> error;
-  const JsonCursor root(json, "", error);
-  const std::string schema = root.at("schema").text();
-  if (!error.has_value() && schema != kRunSchema) {
-    return runtime_error("{}: schema '{}' is not known here; this version reads {}", name, schema,
-                         kRunSchema);
-  }
-  Record record = as_record(root);
-  if (error.has_value()) return error->within(name);
-  return record;
+  return read_json(text, name, kRunSchema, as_record);
 }
 
 Result<Record> read_record(const std::filesystem::path& path) {

@@ -165,18 +165,7 @@ std::string to_json(const Plan& plan) {
 }
 
 Result<Plan> plan_from_json(std::string_view text, std::string_view name) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) return runtime_error("{}: is not JSON; the file is damaged", name);
-  std::optional<Error> error;
-  const JsonCursor root(json, "", error);
-  const std::string schema = root.at("schema").text();
-  if (!error.has_value() && schema != kPlanSchema) {
-    return runtime_error("{}: schema '{}' is not known here; this version reads {}", name, schema,
-                         kPlanSchema);
-  }
-  Plan plan = as_plan(root);
-  if (error.has_value()) return error->within(name);
-  return plan;
+  return record::read_json(text, name, kPlanSchema, as_plan);
 }
 
 }  // namespace lode::sweep

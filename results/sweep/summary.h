@@ -47,6 +47,13 @@ struct Constraint {
   std::string text;    ///< as it was written
 };
 
+/// What is asked of a summary, as users write it.
+struct Asked {
+  std::string front = "throughput,p99";  ///< figures of the Pareto front, or "none"
+  std::string best;                      ///< a figure; "": none
+  std::vector<std::string> where;        ///< "p99<15ms": bounds that the best point keeps
+};
+
 /// What is asked of a summary.
 struct Question {
   std::vector<const record::Figure*> front;  ///< of these, the Pareto front; empty: none
@@ -71,5 +78,8 @@ struct Summary {
 /// sweep.json ("lodestone.sweep/1", docs/sweep.schema.json).
 [[nodiscard]] std::string to_json(const Plan& plan, const Summary& summary,
                                   const Question& question);
+
+/// What a sweep.json answers. Errors name the member.
+[[nodiscard]] Result<Asked> asked_from_json(std::string_view text, std::string_view name);
 
 }  // namespace lode::sweep

@@ -1,6 +1,9 @@
-// Summary -> sweep.json.
+// Summary -> sweep.json, and what was asked back from it.
+#include <fmt/ranges.h>
+
 #include <nlohmann/json.hpp>
 
+#include "results/record/json_cursor.h"
 #include "results/sweep/summary.h"
 
 namespace lode::sweep {
@@ -64,6 +67,18 @@ Json best_json(const Plan& plan, const Summary& summary, const Question& questio
           {"point", summary.best.has_value() ? Json(plan.points[*summary.best].name) : Json()}};
 }
 
+Asked as_asked(const record::JsonCursor& root) {
+  const auto as_text = [](const record::JsonCursor& item) { return item.text(); };
+  Asked asked;
+  const std::vector<std::string> front = root.at("front").list(as_text);
+  asked.front = front.empty() ? "none" : fmt::format("{}", fmt::join(front, ","));
+  const record::JsonCursor best = root.at("best");
+  if (best.is_null()) return asked;
+  asked.best = best.at("figure").text();
+  asked.where = best.at("where").list(as_text);
+  return asked;
+}
+
 }  // namespace
 
 std::string to_json(const Plan& plan, const Summary& summary, const Question& question) {
@@ -89,6 +104,10 @@ std::string to_json(const Plan& plan, const Summary& summary, const Question& qu
                      {"front", std::move(front)},
                      {"best", best_json(plan, summary, question)}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<Asked> asked_from_json(std::string_view text, std::string_view name) {
+  return record::read_json(text, name, kSweepSchema, as_asked);
 }
 
 }  // namespace lode::sweep

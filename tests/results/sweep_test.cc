@@ -174,5 +174,37 @@ TEST(SweepSummary, WhatFailedOrIsInvalidIsShownAndCountsInNothing) {
                                   "sweep.schema.json"));
 }
 
+TEST(SweepAsked, IsReadBackFromTheResult) {
+  const Plan plan = sample_plan();
+  Question asks = question("p50", {{record::find_figure("p99"), true, 40.0, "p99<40ns"},
+                                   {record::find_figure("memory"), true, 1e9, "memory<1GB"}});
+  const auto read_back = [&] {
+    const auto asked =
+        asked_from_json(to_json(plan, summarize(plan, {{}, {}, {}}, asks), asks), "sweep.json");
+    EXPECT_TRUE(asked.ok()) << asked.error().message;
+    return asked.ok() ? *asked : Asked{.front = "unread", .best = {}, .where = {}};
+  };
+  EXPECT_EQ(read_back().front, "throughput,p99");
+  EXPECT_EQ(read_back().best, "p50");
+  EXPECT_THAT(read_back().where, ::testing::ElementsAre("p99<40ns", "memory<1GB"));
+  asks = {};
+  EXPECT_EQ(read_back().front, "none");
+  EXPECT_EQ(read_back().best, "");
+}
+
+TEST(SweepAsked, DamageIsNamed) {
+  const auto refusal = [](const std::string& text) {
+    const auto asked = asked_from_json(text, "sweep.json");
+    EXPECT_FALSE(asked.ok());
+    return asked.ok() ? "" : asked.error().message;
+  };
+  EXPECT_THAT(refusal("{"), HasSubstr("sweep.json: is not JSON"));
+  EXPECT_THAT(refusal(R"({"schema": "lodestone.run/1"})"), HasSubstr("reads lodestone.sweep/1"));
+  EXPECT_THAT(refusal(R"({"schema": "lodestone.sweep/1", "front": [1], "best": null})"),
+              HasSubstr("sweep.json: front[0]: expected a text"));
+  EXPECT_THAT(refusal(R"({"schema": "lodestone.sweep/1", "front": [], "best": {"figure": "p50"}})"),
+              HasSubstr("sweep.json: best.where: is missing"));
+}
+
 }  // namespace
 }  // namespace lode::sweep
