@@ -3,13 +3,13 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 
 #include <nlohmann/json.hpp>
 
 #include "base/clock.h"
 #include "base/interrupt.h"
+#include "base/percentile.h"
 #include "base/provenance.h"
 #include "cli/timed_model.h"
 
@@ -39,17 +39,11 @@ std::uint64_t peak_rss_bytes() {
   return static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;
 }
 
-/// The nearest rank, as the peers' scripts have it: the smallest value that at least a share `p` of
-/// all do not exceed. Records have LoadGen's definition instead, which is a rank higher at times.
-std::int64_t nearest_rank(const std::vector<std::int64_t>& sorted, double p) {
-  const double rank = std::ceil(p * static_cast<double>(sorted.size()));
-  return sorted[static_cast<std::size_t>(std::max(rank - 1.0, 0.0))];
-}
-
 Result<int> bench(const TimingFlags& flags) {
   LODE_TRY(TimedModel timed, make_timed_model(flags));
   LODE_TRY(auto call_ns, time_calls(timed, flags.seconds));
   std::sort(call_ns.begin(), call_ns.end());
+  // As the peers' scripts have it, beside whose figures these stand.
   const std::int64_t p50_ns = nearest_rank(call_ns, 0.50);
   nlohmann::ordered_json line;
   line["engine"] = "lodestone";

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/percentile.h"
 #include "loadgen/early_stopping.h"
 #include "loadgen/token_metrics.h"
 
@@ -103,7 +104,7 @@ Metrics compute_metrics(const RawTimes& raw, const Settings& settings, bool is_c
   metrics.issue_lag_ns = distribution(lags);
   // distribution() has sorted the latencies.
   if (percentile && !latencies.empty()) {
-    metrics.judged_latency_ns = record::percentile(latencies, *percentile);
+    metrics.judged_latency_ns = lode::percentile(latencies, *percentile);
   }
   metrics.early_stopping.note = "not asked for";
   if (settings.mode != Mode::kPerformance) {

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/percentile.h"
 #include "loadgen/step_aside.h"
-#include "results/record/measurement.h"
 
 namespace lode::loadgen {
 namespace {
@@ -89,8 +89,8 @@ void StatusThread::estimate_latency(LiveStatus& status) {
   status.queries_completed = settled - std::min(settled, kRecentQueries) + latencies_.size();
   if (latencies_.empty()) return;
   std::sort(latencies_.begin(), latencies_.end());
-  status.latency_p50_ns = record::percentile(latencies_, 0.50);
-  status.latency_p99_ns = record::percentile(latencies_, 0.99);
+  status.latency_p50_ns = percentile(latencies_, 0.50);
+  status.latency_p99_ns = percentile(latencies_, 0.99);
 }
 
 void StatusThread::estimate_end(LiveStatus& status) const {

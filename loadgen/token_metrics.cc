@@ -1,5 +1,6 @@
 #include "loadgen/token_metrics.h"
 
+#include "base/percentile.h"
 #include "loadgen/early_stopping.h"
 
 namespace lode::loadgen {
@@ -57,8 +58,8 @@ TokenMetrics compute_token_metrics(const RawTimes& raw, const Settings& settings
     metrics.ttft_ns = record::summarize(times.ttft_ns);
     metrics.tpot_ns = record::summarize(times.tpot_ns);
     // summarize() has sorted them.
-    metrics.judged_ttft_ns = record::percentile(times.ttft_ns, *percentile);
-    metrics.judged_tpot_ns = record::percentile(times.tpot_ns, *percentile);
+    metrics.judged_ttft_ns = lode::percentile(times.ttft_ns, *percentile);
+    metrics.judged_tpot_ns = lode::percentile(times.tpot_ns, *percentile);
   }
   if (settings.mode != Mode::kPerformance || !settings.early_stopping) return metrics;
   const bool is_multi = settings.scenario == Scenario::kMultiStream;

@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/percentile.h"
 #include "base/units.h"
-#include "results/record/measurement.h"
 
 namespace lode::run {
 namespace {
@@ -23,12 +23,6 @@ std::uint64_t work(std::uint64_t rounds) {
   return state;
 }
 
-std::int64_t median(std::span<const std::int64_t> times_ns) {
-  std::vector<std::int64_t> sorted(times_ns.begin(), times_ns.end());
-  std::sort(sorted.begin(), sorted.end());
-  return record::percentile(sorted, 0.5);
-}
-
 }  // namespace
 
 Noise summarise_noise(std::span<const std::int64_t> times_ns) {
@@ -38,12 +32,13 @@ Noise summarise_noise(std::span<const std::int64_t> times_ns) {
   std::vector<std::int64_t> medians;
   const std::size_t size = times_ns.size() / kNoiseBlocks;
   for (std::size_t block = 0; block < kNoiseBlocks; ++block) {
-    medians.push_back(median(times_ns.subspan(block * size, size)));
+    const auto own = times_ns.subspan(block * size, size);
+    medians.push_back(median({own.begin(), own.end()}));
   }
   const auto [least, largest] = std::minmax_element(medians.begin(), medians.end());
   return {.quanta = times_ns.size(),
-          .p50_ns = record::percentile(sorted, 0.5),
-          .p99_ns = record::percentile(sorted, 0.99),
+          .p50_ns = percentile(sorted, 0.5),
+          .p99_ns = percentile(sorted, 0.99),
           .max_ns = sorted.back(),
           .floor = static_cast<double>(*largest - *least) /
                    static_cast<double>(std::max<std::int64_t>(*least, 1))};

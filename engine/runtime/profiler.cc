@@ -5,17 +5,11 @@
 #include <numeric>
 
 #include "base/assert.h"
+#include "base/percentile.h"
 
 namespace lode::engine {
 
 namespace {
-
-std::int64_t median(std::vector<std::int64_t> values) {
-  LODE_ASSERT(!values.empty());
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 
 /// The runs that are neither of the fastest quarter nor of the slowest.
 std::vector<std::size_t> middle_half(const std::vector<std::int64_t>& run_ns) {

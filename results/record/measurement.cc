@@ -4,15 +4,9 @@
 #include <numeric>
 
 #include "base/assert.h"
+#include "base/percentile.h"
 
 namespace lode::record {
-
-std::int64_t percentile(const std::vector<std::int64_t>& sorted, double p) {
-  LODE_ASSERT(!sorted.empty() && p >= 0.0 && p < 1.0);
-  // n * p of a p next to 1 may round up to n.
-  const auto index = static_cast<std::size_t>(static_cast<double>(sorted.size()) * p);
-  return sorted[std::min(index, sorted.size() - 1)];
-}
 
 /// By the digits of 11 bits, the least first; a digit that all values share costs nothing. Below
 /// some thousand values, comparing is as fast.

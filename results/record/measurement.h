@@ -117,9 +117,6 @@ struct Measurement {
   double expected_qps = 0.0;
 };
 
-/// sorted[size_t(n * p)], as MLPerf LoadGen has it. `sorted` ascending and not empty, 0 <= p < 1.
-[[nodiscard]] std::int64_t percentile(const std::vector<std::int64_t>& sorted, double p);
-
 /// Sorts ascending: as std::sort, several times faster for many values, which times are.
 void sort_times(std::vector<std::int64_t>& values);
 

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "base/assert.h"
-#include "results/record/measurement.h"
+#include "base/percentile.h"
 
 namespace lode::stats {
 namespace {
@@ -160,7 +160,7 @@ Resamples resample_percentile(std::span<const std::int64_t> series, double p, st
   for (std::size_t r = 0; r < n; ++r) sorted[r] = series[order[r]];
 
   Resamples resamples;
-  const std::int64_t estimate = record::percentile(sorted, p);
+  const std::int64_t estimate = percentile(sorted, p);
   resamples.estimate = static_cast<double>(estimate);
   std::vector<double> indicator(n);
   for (std::size_t i = 0; i < n; ++i) indicator[i] = series[i] <= estimate ? 1.0 : 0.0;
@@ -168,7 +168,7 @@ Resamples resample_percentile(std::span<const std::int64_t> series, double p, st
   resamples.block = blocks.length();
   resamples.blocks = blocks.count();
 
-  const std::size_t at = std::min(static_cast<std::size_t>(static_cast<double>(n) * p), n - 1);
+  const std::size_t at = percentile_rank(n, p);
   // Seven deviations of the rank, were each block one value that repeats.
   const double deviation =
       std::sqrt(static_cast<double>(n * blocks.length()) * std::max(p * (1.0 - p), 1.0 / 1e4));

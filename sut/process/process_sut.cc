@@ -5,6 +5,8 @@
 #include <cstring>
 #include <thread>
 
+#include "base/percentile.h"
+
 namespace lode::sut {
 namespace {
 
@@ -14,11 +16,6 @@ constexpr std::uint64_t kBatchMax = MessageReader::kPayloadMax / sizeof(std::uin
 constexpr std::uint64_t kOutputAlignment = 64;
 /// Long enough for both sides to have gone to sleep, and for a processor to have done so, too.
 constexpr std::chrono::milliseconds kPause(2);
-
-std::int64_t percentile(std::vector<std::int64_t>& times_ns, double share) {
-  std::sort(times_ns.begin(), times_ns.end());
-  return times_ns[static_cast<std::size_t>(static_cast<double>(times_ns.size()) * share)];
-}
 
 std::string list_text(const Shape& shape) {
   std::string text;
@@ -209,6 +206,8 @@ Status ProcessSut::measure_transport(Instance& instance) {
     LODE_TRY(const std::int64_t ns, round_trip());
     paused_ns.push_back(ns);
   }
+  std::sort(times_ns.begin(), times_ns.end());
+  std::sort(paused_ns.begin(), paused_ns.end());
   facts_.transport = loadgen::TransportCost{.round_trips = kRoundTrips,
                                             .p50_ns = percentile(times_ns, 0.5),
                                             .p99_ns = percentile(times_ns, 0.99),

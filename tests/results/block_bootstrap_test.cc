@@ -7,7 +7,7 @@
 #include <cmath>
 #include <tuple>
 
-#include "results/record/measurement.h"
+#include "base/percentile.h"
 #include "results/stats/ratio_interval.h"
 
 namespace lode::stats {
@@ -76,7 +76,7 @@ TEST(Resamples, TheEstimateIsTheRecordsPercentile) {
     const Resamples resamples = resample_percentile(series, p, 50, rng);
     auto sorted = series;
     std::sort(sorted.begin(), sorted.end());
-    EXPECT_EQ(resamples.estimate, static_cast<double>(record::percentile(sorted, p)));
+    EXPECT_EQ(resamples.estimate, static_cast<double>(percentile(sorted, p)));
     EXPECT_EQ(resamples.values.size(), 50U);
     for (const double value : resamples.values) {
       EXPECT_TRUE(std::binary_search(sorted.begin(), sorted.end(), std::llround(value)));
@@ -101,7 +101,7 @@ TEST(Resamples, AgreeWithResamplingDoneLiterally) {
         }
       }
       std::sort(drawn.begin(), drawn.end());
-      ASSERT_EQ(value, static_cast<double>(record::percentile(drawn, p))) << p;
+      ASSERT_EQ(value, static_cast<double>(percentile(drawn, p))) << p;
     }
   }
 }

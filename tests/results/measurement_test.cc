@@ -1,37 +1,14 @@
-// The one definition of a percentile, and the mean.
+// Sorting times, and what is kept of many.
 #include "results/record/measurement.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <random>
 
 namespace lode::record {
 namespace {
-
-std::vector<std::int64_t> counting(std::size_t n) {
-  std::vector<std::int64_t> values(n);
-  std::iota(values.begin(), values.end(), 0);
-  return values;
-}
-
-TEST(Percentile, IsTheValueAtNTimesP) {
-  EXPECT_EQ(percentile(counting(100), 0.90), 90);
-  EXPECT_EQ(percentile(counting(100), 0.99), 99);
-  EXPECT_EQ(percentile(counting(10), 0.50), 5);
-  EXPECT_EQ(percentile(counting(10), 0.99), 9);
-  EXPECT_EQ(percentile(counting(1024), 0.97), 993);
-  EXPECT_EQ(percentile(counting(10), 0.0), 0);
-  EXPECT_EQ(percentile({42}, 0.999), 42);
-  EXPECT_EQ(percentile(counting(3), std::nextafter(1.0, 0.0)), 2);
-}
-
-TEST(Percentile, AsksForWhatItsContractSays) {
-  EXPECT_DEATH((void)percentile({}, 0.5), "sorted");
-  EXPECT_DEATH((void)percentile({1}, 1.0), "p < 1.0");
-}
 
 TEST(SortTimes, SortsAsTheStandardLibraryDoes) {
   std::mt19937_64 rng(7);
@@ -48,8 +25,8 @@ TEST(SortTimes, SortsAsTheStandardLibraryDoes) {
 }
 
 TEST(Summarize, OfManyValues) {
-  std::vector<std::int64_t> values = counting(1000);
-  std::reverse(values.begin(), values.end());
+  std::vector<std::int64_t> values(1000);
+  std::iota(values.rbegin(), values.rend(), 0);
   const Distribution d = summarize(values);
   EXPECT_EQ(d.min, 0);
   EXPECT_EQ(d.p50, 500);
