@@ -2,9 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,6 +13,8 @@
 #include <thread>
 #include <utility>
 
+#include "base/child_process.h"
+
 namespace lode::run {
 namespace {
 
@@ -26,120 +25,32 @@ using std::chrono::steady_clock;
 constexpr milliseconds kGlance(200);
 constexpr std::size_t kWordsKept = 4096;
 
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  ~Descriptor() { close(); }
-  [[nodiscard]] int get() const { return fd_; }
-  void close() {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-  }
-
- private:
-  int fd_;
-};
-
-Error system_failure(std::string_view what) {
-  return runtime_error("{}: {}", what, std::generic_category().message(errno));
-}
-
-std::vector<std::string> child_environment() {
-  std::vector<std::string> entries;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    if (!std::string_view(*entry).starts_with("LODE_SET_")) entries.emplace_back(*entry);
-  }
-  return entries;
-}
-
-std::vector<char*> pointers(std::vector<std::string>& texts) {
-  std::vector<char*> list;
-  for (std::string& text : texts) list.push_back(text.data());
-  list.push_back(nullptr);
-  return list;
-}
-
-/// What fork() leaves to do, in calls that are safe between it and exec.
-[[noreturn]] void become(const char* program, char* const* arguments, char* const* environment,
-                         pid_t parent, int null_fd, int errors_fd, int report_fd) {
-  // Of the parent that ends before this line the child would never hear.
-  const bool tied = ::prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && ::getppid() == parent;
-  if (tied && ::dup2(null_fd, STDIN_FILENO) >= 0 && ::dup2(null_fd, STDOUT_FILENO) >= 0 &&
-      ::dup2(errors_fd, STDERR_FILENO) >= 0) {
-    ::execve(program, arguments, environment);
-  }
-  const int reason = errno;
-  (void)!::write(report_fd, &reason, sizeof reason);
-  ::_exit(127);
-}
-
 struct Started {
-  pid_t pid = -1;
-  Descriptor errors;  ///< what it writes to stderr
-  Descriptor end;     ///< readable once it has ended
+  ChildProcess process;
+  FileHandle errors;  ///< what it writes to stderr
 };
-
-/// A started child that nobody waited for would stay as a zombie.
-void reap(pid_t pid) {
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-}
 
 Result<Started> start(const ChildRequest& request) {
-  std::vector<std::string> arguments = request.arguments;
-  arguments.insert(arguments.begin(), "lode");
-  std::vector<std::string> environment = child_environment();
-  const std::vector<char*> argument_list = pointers(arguments);
-  const std::vector<char*> environment_list = pointers(environment);
-
-  int errors[2] = {-1, -1};
-  int report[2] = {-1, -1};
-  if (::pipe2(errors, O_CLOEXEC) != 0) return system_failure("cannot make a pipe");
-  Descriptor errors_in(errors[0]);
-  Descriptor errors_out(errors[1]);
-  if (::pipe2(report, O_CLOEXEC) != 0) return system_failure("cannot make a pipe");
-  const Descriptor report_in(report[0]);
-  Descriptor report_out(report[1]);
-  const Descriptor null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (null.get() < 0) return system_failure("cannot open /dev/null");
-
-  const pid_t parent = ::getpid();
-  const pid_t pid = ::fork();
-  if (pid < 0) return system_failure("cannot start a child process");
-  if (pid == 0) {
-    become(request.program.c_str(), argument_list.data(), environment_list.data(), parent,
-           null.get(), errors_out.get(), report_out.get());
+  int ends[2] = {-1, -1};
+  if (::pipe2(ends, O_CLOEXEC) != 0) {
+    return runtime_error("cannot make a pipe: {}", std::generic_category().message(errno));
   }
-  errors_out.close();
-  report_out.close();
-  int reason = 0;
-  ssize_t told = 0;
-  do {
-    told = ::read(report_in.get(), &reason, sizeof reason);
-  } while (told < 0 && errno == EINTR);
-  if (told == sizeof reason) {
-    reap(pid);
-    return runtime_error("cannot run '{}': {}", request.program.string(),
-                         std::generic_category().message(reason));
-  }
-  Started started{.pid = pid, .errors = std::move(errors_in), .end = Descriptor()};
-  started.end = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (started.end.get() < 0) {
-    const Error error = system_failure("cannot watch a child process");
-    ::kill(pid, SIGKILL);
-    reap(pid);
-    return error;
-  }
-  return started;
+  FileHandle from(ends[0]);
+  const FileHandle into(ends[1]);
+  ChildCommand command;
+  command.program = request.program.string();
+  command.words = {"lode"};
+  command.words.insert(command.words.end(), request.arguments.begin(), request.arguments.end());
+  command.environment = environment_entries();
+  std::erase_if(command.environment,
+                [](const std::string& entry) { return entry.starts_with("LODE_SET_"); });
+  command.errors = into.get();
+  LODE_TRY(ChildProcess process, ChildProcess::start(std::move(command)));
+  return Started{.process = std::move(process), .errors = std::move(from)};
 }
 
 /// Takes some of what there is to read; false if there is nothing (more).
-bool read_words(const Descriptor& from, std::string& words) {
+bool read_words(const FileHandle& from, std::string& words) {
   char buffer[1024];
   ssize_t size = 0;
   do {
@@ -162,7 +73,8 @@ std::string last_line(std::string_view words) {
 /// Passes the wish to stop on, once, and ends the patience with a child that does not obey.
 class Messenger {
  public:
-  Messenger(const ChildRequest& request, pid_t pid) : request_(request), pid_(pid) {}
+  Messenger(const ChildRequest& request, const ChildProcess& process)
+      : request_(request), process_(process) {}
 
   void look() {
     const bool wished = request_.interrupted != nullptr && request_.interrupted->load();
@@ -170,15 +82,15 @@ class Messenger {
     if (!told_) {
       told_ = true;
       told_at_ = steady_clock::now();
-      ::kill(pid_, SIGINT);
+      process_.send_signal(SIGINT);
     } else if (steady_clock::now() - told_at_ > request_.grace) {
-      ::kill(pid_, SIGKILL);
+      process_.send_signal(SIGKILL);
     }
   }
 
  private:
   const ChildRequest& request_;
-  pid_t pid_;
+  const ChildProcess& process_;
   bool told_ = false;
   steady_clock::time_point told_at_;
 };
@@ -194,12 +106,12 @@ std::string ChildOutcome::describe() const {
 }
 
 Result<ChildOutcome> run_child(const ChildRequest& request) {
-  LODE_TRY(const Started child, start(request));
-  Messenger messenger(request, child.pid);
+  LODE_TRY(Started child, start(request));
+  Messenger messenger(request, child.process);
   std::string words;
   bool speaks = true;
   for (bool ended = false; !ended;) {
-    pollfd watched[2] = {{child.end.get(), POLLIN, 0}, {child.errors.get(), POLLIN, 0}};
+    pollfd watched[2] = {{child.process.handle(), POLLIN, 0}, {child.errors.get(), POLLIN, 0}};
     ::poll(watched, speaks ? 2 : 1, static_cast<int>(kGlance.count()));
     messenger.look();
     if ((watched[1].revents & (POLLIN | POLLHUP)) != 0) speaks = read_words(child.errors, words);
@@ -208,18 +120,9 @@ Result<ChildOutcome> run_child(const ChildRequest& request) {
   // What it said last may still lie in the pipe; others may hold the pipe open, so never wait.
   ::fcntl(child.errors.get(), F_SETFL, O_NONBLOCK);
   while (speaks) speaks = read_words(child.errors, words);
-  int status = 0;
-  while (::waitpid(child.pid, &status, 0) < 0) {
-    if (errno != EINTR) return system_failure("cannot learn how a child process ended");
-  }
-  ChildOutcome outcome;
-  if (WIFSIGNALED(status)) {
-    outcome.signal = WTERMSIG(status);
-  } else {
-    outcome.exit_code = WEXITSTATUS(status);
-  }
-  outcome.last_words = last_line(words);
-  return outcome;
+  LODE_TRY(const ChildEnd end, child.process.wait());
+  return ChildOutcome{
+      .exit_code = end.exit_code, .signal = end.signal, .last_words = last_line(words)};
 }
 
 void pause_for(milliseconds duration, const std::atomic<bool>* interrupted) {

@@ -31,9 +31,9 @@ struct ChildOutcome {
   [[nodiscard]] std::string describe() const;
 };
 
-/// Runs a program to its end. Its stdout goes nowhere, of its stderr the end is kept; LODE_SET_*
-/// are taken from its environment, since the caller has read them. It dies with the calling thread,
-/// whatever ends that. An error is what kept it from starting.
+/// Runs a program to its end, in this process group. Its stdout goes nowhere, of its stderr the end
+/// is kept; LODE_SET_* are taken from its environment, since the caller has read them. It dies with
+/// the calling thread, whatever ends that. An error is what kept it from starting.
 [[nodiscard]] Result<ChildOutcome> run_child(const ChildRequest& request);
 
 /// Sleeps, or returns at once when `interrupted` (may be null) is set.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
 
 #include "base/units.h"
@@ -34,6 +35,12 @@ Result<Pipe> make_pipe() {
   return Pipe{FileHandle(ends[0]), FileHandle(ends[1])};
 }
 
+void ignore_sigpipe() {
+  struct sigaction action = {};
+  sigaction(SIGPIPE, nullptr, &action);
+  if (action.sa_handler == SIG_DFL) std::signal(SIGPIPE, SIG_IGN);
+}
+
 Status do_not_block(int file) {
   if (fcntl(file, F_SETFL, O_NONBLOCK) == 0) return {};
   return system_error("cannot set up a pipe");
@@ -50,7 +57,8 @@ Result<std::unique_ptr<Channel>> Channel::start(ChildCommand command, std::int64
   if (wake.get() < 0) return system_error("cannot make an eventfd");
   const int first[] = {requests.read_end.get(), answers.write_end.get()};
   command.files.insert(command.files.begin(), std::begin(first), std::end(first));
-  LODE_TRY(ChildProcess child, ChildProcess::start(command));
+  ignore_sigpipe();
+  LODE_TRY(ChildProcess child, ChildProcess::start(std::move(command)));
   return std::unique_ptr<Channel>(new Channel(std::move(child), std::move(requests.write_end),
                                               std::move(answers.read_end), std::move(wake),
                                               spin_ns));

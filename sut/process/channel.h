@@ -8,9 +8,9 @@
 #include <span>
 #include <string_view>
 
+#include "base/child_process.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "sut/process/child_process.h"
 #include "sut/process/protocol.h"
 
 namespace lode::sut {
@@ -19,7 +19,8 @@ namespace lode::sut {
 class Channel {
  public:
   /// Starts the process with the two pipes as its first files, before those of `command`.
-  /// `spin_ns`: how long a wait looks again and again before it blocks.
+  /// `spin_ns`: how long a wait looks again and again before it blocks. SIGPIPE is ignored from
+  /// then on, if nobody handles it: what the process reads from may be closed at any time.
   [[nodiscard]] static Result<std::unique_ptr<Channel>> start(ChildCommand command,
                                                               std::int64_t spin_ns);
 

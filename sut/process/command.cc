@@ -1,10 +1,11 @@
 #include "sut/process/command.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 
 #include "base/knobs.h"
-#include "sut/process/child_process.h"
 
 namespace lode::sut {
 namespace {
@@ -73,6 +74,23 @@ std::vector<std::string> python_environment(const std::optional<fs::path>& modul
 }
 
 }  // namespace
+
+std::optional<std::string> find_program(const std::string& word) {
+  if (word.find('/') != std::string::npos) {
+    return access(word.c_str(), F_OK) == 0 ? std::optional(word) : std::nullopt;
+  }
+  const char* path = std::getenv("PATH");
+  std::string_view rest = path != nullptr ? path : "/usr/bin:/bin";
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(':'), rest.size());
+    const std::string candidate = std::string(rest.substr(0, end)) + "/" + word;
+    std::error_code ignored;
+    const bool is_file = fs::is_regular_file(candidate, ignored);
+    if (is_file && access(candidate.c_str(), X_OK) == 0) return candidate;
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return std::nullopt;
+}
 
 std::optional<fs::path> find_python_modules() {
   if (const auto given = read_knob("LODE_PYTHON_PATH")) {

@@ -17,6 +17,9 @@ struct ProcessCommand {
   std::vector<std::string> environment;  ///< "NAME=VALUE": how Python finds our modules
 };
 
+/// The file that a shell would start for `word`; none if it would find no program.
+[[nodiscard]] std::optional<std::string> find_program(const std::string& word);
+
 /// The folder of Lodestone's Python modules: LODE_PYTHON_PATH, or "python" beside this program or
 /// above it; none if there is none.
 [[nodiscard]] std::optional<std::filesystem::path> find_python_modules();

@@ -1,5 +1,7 @@
 #include "sut/process/process_sut.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -16,6 +18,19 @@ constexpr std::uint64_t kBatchMax = MessageReader::kPayloadMax / sizeof(std::uin
 constexpr std::uint64_t kOutputAlignment = 64;
 /// Long enough for both sides to have gone to sleep, and for a processor to have done so, too.
 constexpr std::chrono::milliseconds kPause(2);
+
+/// This process's environment with `own` above it.
+std::vector<std::string> environment_with(std::vector<std::string> own) {
+  const std::size_t count = own.size();
+  for (std::string& entry : environment_entries()) {
+    const std::string name = entry.substr(0, entry.find('=') + 1);
+    const auto end = own.begin() + static_cast<std::ptrdiff_t>(count);
+    const bool is_replaced = std::any_of(
+        own.begin(), end, [&](const std::string& each) { return each.starts_with(name); });
+    if (!is_replaced) own.push_back(std::move(entry));
+  }
+  return own;
+}
 
 std::string list_text(const Shape& shape) {
   std::string text;
@@ -97,16 +112,24 @@ Status ProcessSut::launch(const ProcessCommand& command, std::size_t index) {
            parse_assignments(request_.process.environment));
   LODE_TRY(SharedMemory outputs, SharedMemory::create("lode-outputs"));
   instance.outputs = std::make_unique<SharedMemory>(std::move(outputs));
-  ChildCommand child{.words = command.words,
-                     .environment = {},
-                     .files = {request_.process.samples->memory().file(), instance.outputs->file()},
-                     .cpus = cpus_of(index)};
+  const std::string& word = command.words.front();
+  const std::optional<std::string> program = find_program(word);
+  if (!program) return usage_error("cannot start '{}': there is no such program", word);
   // The user's own come first: what stands there is what counts.
+  std::vector<std::string> own;
   for (const SettingLine& line : environment) {
-    child.environment.push_back(fmt::format("{}={}", line.name, line.value));
+    own.push_back(fmt::format("{}={}", line.name, line.value));
   }
-  child.environment.insert(child.environment.end(), command.environment.begin(),
-                           command.environment.end());
+  own.insert(own.end(), command.environment.begin(), command.environment.end());
+  ChildCommand child;
+  child.program = *program;
+  child.words = command.words;
+  child.environment = environment_with(std::move(own));
+  // What a library prints must not end up between messages, nor between results.
+  child.output = STDERR_FILENO;
+  child.files = {request_.process.samples->memory().file(), instance.outputs->file()};
+  child.cpus = cpus_of(index);
+  child.is_apart = true;
   LODE_TRY(instance.channel, Channel::start(std::move(child), request_.process.spin_ns));
   instance.channel->watch(request_.process.interrupted);
   instance.slots.resize(request_.batch);

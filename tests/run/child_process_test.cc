@@ -55,7 +55,7 @@ TEST(ChildProcess, WhatCannotBeRunIsAnError) {
   request.program = "/no/such/program";
   const auto outcome = run_child(request);
   ASSERT_FALSE(outcome.ok());
-  EXPECT_THAT(outcome.error().message, HasSubstr("cannot run '/no/such/program': No such file"));
+  EXPECT_THAT(outcome.error().message, HasSubstr("cannot start '/no/such/program': No such file"));
 }
 
 TEST(ChildProcess, SettingsOfTheEnvironmentStayHere) {
