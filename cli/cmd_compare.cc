@@ -244,8 +244,9 @@ void add_live_flags(CLI::App& command, CompareFlags& flags) {
   command.add_option("--cool-down", flags.cool_down, "with --live: pause between runs");
   command.add_option("-o,--output", flags.output,
                      "with --live: keep the runs and comparison.json here; absent or empty");
-  command.add_flag("--no-pin", flags.no_pin,
-                   "with --live: leave the engine's workers where the system puts them");
+  command.add_flag(
+      "--no-pin", flags.no_pin,
+      "with --live: leave the engine's workers, and processes, where the system puts them");
   add_strict_option(command, "--strict-machine", flags.strict_machine, "with --live: ")
       ->needs(live);
 }

@@ -186,9 +186,10 @@ void add_plan_flags(CLI::App& command, SweepFlags& flags) {
   command.add_option("--seed", flags.seed,
                      "of the order of runs, which is drawn anew for each repeat (default: 1)");
   command.add_option("--cool-down", flags.cool_down, "pause between runs (default: 200ms)");
-  command.add_flag("--no-pin", flags.no_pin,
-                   "leave an engine's workers where the system puts them; otherwise they are "
-                   "pinned to the first processors, where `cpus` is not set");
+  command.add_flag(
+      "--no-pin", flags.no_pin,
+      "leave an engine's workers, and processes, where the system puts them; otherwise "
+      "they are pinned to the first processors, where `cpus` is not set");
 }
 
 void add_question_flags(CLI::App& command, SweepFlags& flags) {

@@ -50,7 +50,9 @@ Result<PointOutcome> run_point(const std::filesystem::path& config,
 Result<config::ResolvedConfig> resolve_pinned(config::ConfigSources sources) {
   LODE_TRY(config::ResolvedConfig config, config::resolve(sources));
   const config::RunConfig& values = config.values;
-  if (values.sut != config::SutKind::kEngine || !values.cpus.empty()) return config;
+  const bool has_workers =
+      values.sut == config::SutKind::kEngine || values.sut == config::SutKind::kProcess;
+  if (!has_workers || !values.cpus.empty()) return config;
   const std::vector<int> usable = read_system_info().affinity;
   const std::uint64_t workers = values.threads * values.instances;
   if (workers > usable.size()) return config;

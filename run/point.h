@@ -27,9 +27,10 @@ struct PointOutcome {
                                              const std::filesystem::path& directory,
                                              const std::atomic<bool>* interrupted);
 
-/// Sources that pin an engine's workers to the first processors that this process may use, where
-/// there are enough and `cpus` is not given; otherwise `sources` as they are. Errors: those of
-/// resolve().
+/// Sources that pin an engine's workers, or processes that serve in its place, to the first
+/// processors that this process may use, where there are enough and `cpus` is not given; otherwise
+/// `sources` as they are. An engine and a process with as many threads get the same processors.
+/// Errors: those of resolve().
 [[nodiscard]] Result<config::ResolvedConfig> resolve_pinned(config::ConfigSources sources);
 
 }  // namespace lode::run

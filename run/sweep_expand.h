@@ -20,7 +20,7 @@ struct SweepRequest {
   std::uint64_t repeats = 1;
   std::uint64_t seed = 1;
   std::int64_t cool_down_ns = 0;
-  bool pins = true;  ///< an engine's workers, where `cpus` is not given
+  bool pins = true;  ///< an engine's workers and processes, where `cpus` is not given
 };
 
 /// The plan of a sweep but for `created_at` and `command`: every combination of the axes' values,

@@ -91,6 +91,35 @@ TEST(SweepExpand, MistakesAreNamed) {
               HasSubstr("/no/"));
 }
 
+/// The line of a point's configuration that says `key`; "" if none does.
+std::string line_of(const sweep::Point& point, const std::string& key) {
+  const std::size_t at = ("\n" + point.config).find("\n" + key + ": ");
+  return at == std::string::npos ? "" : point.config.substr(at, point.config.find('\n', at) - at);
+}
+
+TEST(SweepExpand, AProcessGetsTheProcessorsOfAnEngine) {
+  const std::filesystem::path file = std::filesystem::path(::testing::TempDir()) / "any_file";
+  std::ofstream(file) << "content";
+  SweepRequest request = request_of({"sut=engine,process:other", "model=" + file.string(),
+                                     "dataset=" + file.string(), "threads=1"});
+  const sweep::Plan pinned = planned(request);
+  ASSERT_EQ(pinned.points.size(), 2U);
+  EXPECT_THAT(line_of(pinned.points[0], "cpus"), ::testing::MatchesRegex("cpus: [0-9]+ +# pinned"));
+  EXPECT_EQ(line_of(pinned.points[1], "cpus"), line_of(pinned.points[0], "cpus"));
+  request.pins = false;
+  const sweep::Plan loose = planned(request);
+  ASSERT_EQ(loose.points.size(), 2U);
+  for (const sweep::Point& point : loose.points) EXPECT_EQ(line_of(point, "cpus"), "");
+  request.pins = true;
+  request.sets.emplace_back("cpus=3;5");
+  const sweep::Plan given = planned(request);
+  ASSERT_EQ(given.points.size(), 4U);
+  for (const sweep::Point& point : given.points) {
+    EXPECT_THAT(line_of(point, "cpus"), HasSubstr(point.values.back().value));
+  }
+  std::filesystem::remove(file);
+}
+
 TEST(SweepExpand, TheIdentityIsOfThisProgram) {
   const sweep::Plan plan = planned(request_of({"sut=null", "batch=1,2"}));
   const auto now = identify(plan.points);
