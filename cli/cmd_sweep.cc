@@ -142,12 +142,14 @@ Result<int> run_sweep(const SweepFlags& flags, const Invocation& invocation) {
   LODE_TRY(const sweep::Question question, question_of(flags.asked));
   if (flags.dry_run) {
     LODE_TRY(const sweep::Plan plan, plan_of(flags, invocation));
+    LODE_CHECK_OK(sweep::check_baseline(plan, question.baseline));
     LODE_CHECK_OK(print(render_plan(plan, format)));
     return kExitValid;
   }
   if (flags.output.empty()) return usage_error("no output directory given; add --output DIR");
   LODE_TRY(const Work work, work_of(flags, invocation));
   const sweep::Plan& plan = work.plan;
+  LODE_CHECK_OK(sweep::check_baseline(plan, question.baseline));
   if (!is_fit_to_measure(flags.strict_machine)) return kExitUnstable;
   if (work.is_new) LODE_CHECK_OK(run::begin_sweep(flags.output, plan));
   note(fmt::format("plan: {}", plan_line(plan)));
@@ -204,6 +206,11 @@ void add_question_flags(CLI::App& command, SweepFlags& flags) {
       .add_option("--front", flags.asked.front,
                   "figures of the Pareto front, or none (default: throughput,p99)")
       ->type_name("LIST");
+  command
+      .add_option("--baseline", flags.asked.baseline,
+                  "ratios of each point to the one that has these values and is otherwise alike: "
+                  "precision=fp32, or sut=engine,precision=fp32")
+      ->type_name("KEY=VALUE,...");
   command.add_option("--format", flags.format, "text, json, csv or md")
       ->check(CLI::IsMember(format_names()));
 }

@@ -90,6 +90,21 @@ Result<sweep::Constraint> parse_constraint(std::string_view flag, const std::str
   return constraint;
 }
 
+Result<std::vector<sweep::Named>> parse_baseline(std::string_view text) {
+  std::vector<sweep::Named> baseline;
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(','), text.size());
+    const std::string_view part = text.substr(0, comma);
+    const std::size_t equals = part.find('=');
+    if (equals == 0 || equals == std::string_view::npos || equals + 1 == part.size()) {
+      return usage_error("--baseline: '{}' is no KEY=VALUE, as in precision=fp32", part);
+    }
+    baseline.push_back({std::string(part.substr(0, equals)), std::string(part.substr(equals + 1))});
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return baseline;
+}
+
 Result<sweep::Question> question_of(const sweep::Asked& asked) {
   sweep::Question question;
   if (asked.front != "none") {
@@ -102,6 +117,7 @@ Result<sweep::Question> question_of(const sweep::Asked& asked) {
     LODE_TRY(sweep::Constraint constraint, parse_constraint("--where", text));
     question.constraints.push_back(std::move(constraint));
   }
+  LODE_TRY(question.baseline, parse_baseline(asked.baseline));
   if (question.best == nullptr && !question.constraints.empty()) {
     return usage_error("--where {} says which points may be the best; add --best FIGURE",
                        asked.where.front());

@@ -60,6 +60,27 @@ std::string people_value(const Figure& figure, const stats::Estimate* estimate) 
   return text;
 }
 
+/// Figures whose ratio to the baseline has a column: those of the front, or throughput.
+std::vector<const Figure*> ratio_figures(const Summary& summary, const sweep::Question& question) {
+  if (question.baseline.empty()) return {};
+  std::vector<const Figure*> figures = question.front;
+  if (figures.empty()) figures.push_back(record::find_figure("throughput"));
+  std::erase_if(figures, [&](const Figure* figure) {
+    return std::none_of(
+        summary.points.begin(), summary.points.end(),
+        [&](const PointSummary& point) { return point.find_ratio(*figure) != nullptr; });
+  });
+  return figures;
+}
+
+std::string ratio_text(const PointSummary& point, std::size_t index, const Figure& figure) {
+  if (point.baseline == index) return point.find(figure) != nullptr ? "baseline" : "-";
+  const stats::Estimate* ratio = point.find_ratio(figure);
+  if (ratio == nullptr) return "-";
+  if (!has_interval(*ratio)) return fmt::format("{:.3f}x", ratio->value);
+  return fmt::format("{:.3f}x [{:.3f}, {:.3f}]", ratio->value, ratio->lower, ratio->upper);
+}
+
 Table people_table(const Plan& plan, const Summary& summary, const sweep::Question& question) {
   const std::vector<const Figure*> figures = shown_figures(summary, question);
   Table table;
@@ -67,6 +88,10 @@ Table people_table(const Plan& plan, const Summary& summary, const sweep::Questi
   for (const sweep::Axis& axis : plan.axes) table.columns.push_back({axis.key});
   table.columns.push_back({"valid", true});
   for (const Figure* figure : figures) table.columns.push_back({std::string(figure->name), true});
+  const std::vector<const Figure*> ratios = ratio_figures(summary, question);
+  for (const Figure* figure : ratios) {
+    table.columns.push_back({fmt::format("{} ratio", figure->name), true});
+  }
   table.columns.push_back({"front"});
   table.columns.push_back({"trouble"});
   for (std::size_t i = 0; i < plan.points.size(); ++i) {
@@ -77,6 +102,7 @@ Table people_table(const Plan& plan, const Summary& summary, const sweep::Questi
     }
     row.push_back(fmt::format("{}/{}", point.valid, plan.repeats));
     for (const Figure* figure : figures) row.push_back(people_value(*figure, point.find(*figure)));
+    for (const Figure* figure : ratios) row.push_back(ratio_text(point, i, *figure));
     row.emplace_back(point.on_front ? "*" : "");
     row.push_back(point.trouble);
     table.rows.push_back(std::move(row));
@@ -145,6 +171,11 @@ std::string legend(const Plan& plan, const Summary& summary, const sweep::Questi
     text += "± is the half width of the 95% interval over the repeats.\n";
   } else {
     text += "One repeat: how much a point varies from run to run is not known; see --repeats.\n";
+  }
+  if (!question.baseline.empty()) {
+    text +=
+        "Ratios say how many times better than the baseline a point is, with 95% intervals over "
+        "pairs of runs\nof a repeat.\n";
   }
   if (!question.front.empty()) {
     std::string names;

@@ -3,7 +3,8 @@
 
   compare_check.py --lode PROGRAM --model M.onnx --dataset D.h5 [--comparisons 100] [--slowdown 2%]
                    [--run-seconds 0.2] [--rounds 6] [--max-rounds 16] [--interval 0.75%]
-                   [--metric p50] [--threads 1] [--samples 8] [--seed 1] [--only aa|slow] [--verbose]
+                   [--metric p50] [--threads 1] [--samples 8] [--seed 1] [--only aa|slow]
+                   [--verbose]
 
 Two kinds of comparison, as many of each as --comparisons says, in turn:
 
@@ -81,7 +82,7 @@ def main():
     parser.add_argument("--metric", default="p50")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--samples", type=int, default=8,
-                        help="of the dataset, held in memory: reading all of them takes a run longer")
+                        help="of the dataset, held in memory: reading all takes a run longer")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", choices=["aa", "slow"])
     parser.add_argument("--verbose", action="store_true")

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include <fmt/ranges.h>
+
 #include "base/assert.h"
 
 namespace lode::sweep {
@@ -33,6 +35,68 @@ std::vector<FigureValue> figures_of(const std::vector<RunOutcome>& runs, Rng& rn
         {&figure, has_logs ? stats::level_of_runs(values, {}, rng) : plain_mean(values)});
   }
   return figures;
+}
+
+/// Values of the figure in repeats in which both points have a valid one, pair by pair.
+struct Pairs {
+  std::vector<double> point;
+  std::vector<double> baseline;
+};
+
+std::optional<double> valid_value(const Figure& figure, const RunOutcome& run) {
+  if (!run.record.has_value() || !run.record->verdict.valid) return std::nullopt;
+  return figure.of(*run.record);
+}
+
+Pairs pairs_of(const Figure& figure, const PointSummary& point, const PointSummary& baseline) {
+  Pairs pairs;
+  for (const RunOutcome& run : point.runs) {
+    const auto other =
+        std::find_if(baseline.runs.begin(), baseline.runs.end(),
+                     [&](const RunOutcome& each) { return each.repeat == run.repeat; });
+    if (other == baseline.runs.end()) continue;
+    const std::optional<double> a = valid_value(figure, run);
+    const std::optional<double> b = valid_value(figure, *other);
+    if (!a.has_value() || !b.has_value() || *a <= 0.0 || *b <= 0.0) continue;
+    pairs.point.push_back(*a);
+    pairs.baseline.push_back(*b);
+  }
+  return pairs;
+}
+
+/// Runs of a repeat are interleaved with those of the others, so what slows one slows its pair.
+std::vector<FigureRatio> ratios_of(const PointSummary& point, const PointSummary& baseline,
+                                   Rng& rng) {
+  std::vector<FigureRatio> ratios;
+  for (const Figure& figure : record::all_figures()) {
+    Pairs pairs = pairs_of(figure, point, baseline);
+    if (pairs.point.empty()) continue;
+    if (!figure.higher_is_better) std::swap(pairs.point, pairs.baseline);
+    if (figure.unit == record::FigureUnit::kFraction) {
+      // Accuracy repeats exactly: an interval over repeats would have no width and mean nothing.
+      const double ratio = plain_mean(pairs.point).value / plain_mean(pairs.baseline).value;
+      ratios.push_back({&figure, {ratio, ratio, ratio, stats::IntervalMethod::kNone}});
+      continue;
+    }
+    ratios.push_back({&figure, stats::ratio_of_pairs(pairs.point, pairs.baseline, {}, rng).ratio});
+  }
+  return ratios;
+}
+
+void hold_against_baseline(const Plan& plan, const Question& question, Summary& summary, Rng& rng) {
+  if (question.baseline.empty()) return;
+  for (std::size_t i = 0; i < summary.points.size(); ++i) {
+    PointSummary& point = summary.points[i];
+    point.baseline = baseline_of(plan, i, question.baseline);
+    if (!point.baseline.has_value() || *point.baseline == i) continue;
+    point.ratios = ratios_of(point, summary.points[*point.baseline], rng);
+  }
+}
+
+const Named* find_value(const std::vector<Named>& values, const std::string& name) {
+  const auto at = std::find_if(values.begin(), values.end(),
+                               [&](const Named& each) { return each.name == name; });
+  return at == values.end() ? nullptr : &*at;
 }
 
 std::string trouble_of(const std::vector<RunOutcome>& runs) {
@@ -116,6 +180,48 @@ const stats::Estimate* PointSummary::find(const Figure& figure) const {
   return at == figures.end() ? nullptr : &at->estimate;
 }
 
+const stats::Estimate* PointSummary::find_ratio(const Figure& figure) const {
+  const auto at = std::find_if(ratios.begin(), ratios.end(),
+                               [&](const FigureRatio& each) { return each.figure == &figure; });
+  return at == ratios.end() ? nullptr : &at->estimate;
+}
+
+Status check_baseline(const Plan& plan, const std::vector<Named>& baseline) {
+  for (const Named& wanted : baseline) {
+    const auto axis = std::find_if(plan.axes.begin(), plan.axes.end(),
+                                   [&](const Axis& each) { return each.key == wanted.name; });
+    if (axis == plan.axes.end()) {
+      return usage_error("--baseline: '{}' is no axis of the sweep; give the key a list of values",
+                         wanted.name);
+    }
+    const auto& values = axis->values;
+    if (std::find(values.begin(), values.end(), wanted.value) == values.end()) {
+      return usage_error("--baseline: {} takes {}, not '{}'", wanted.name, fmt::join(values, ", "),
+                         wanted.value);
+    }
+  }
+  return {};
+}
+
+std::optional<std::size_t> baseline_of(const Plan& plan, std::size_t index,
+                                       const std::vector<Named>& baseline) {
+  const std::vector<Named>& own = plan.points[index].values;
+  for (std::size_t i = 0; i < plan.points.size(); ++i) {
+    const std::vector<Named>& values = plan.points[i].values;
+    const bool has_all = std::all_of(baseline.begin(), baseline.end(), [&](const Named& wanted) {
+      const Named* value = find_value(values, wanted.name);
+      return value != nullptr && value->value == wanted.value;
+    });
+    const bool is_alike = std::all_of(values.begin(), values.end(), [&](const Named& value) {
+      const Named* mine = find_value(own, value.name);
+      return find_value(baseline, value.name) != nullptr || mine == nullptr ||
+             mine->value == value.value;
+    });
+    if (has_all && is_alike) return i;
+  }
+  return std::nullopt;
+}
+
 Summary summarize(const Plan& plan, std::vector<std::vector<RunOutcome>> runs,
                   const Question& question) {
   LODE_ASSERT(runs.size() == plan.points.size());
@@ -135,6 +241,7 @@ Summary summarize(const Plan& plan, std::vector<std::vector<RunOutcome>> runs,
     point.runs = std::move(of_point);
     summary.points.push_back(std::move(point));
   }
+  hold_against_baseline(plan, question, summary, rng);
   mark_front(summary.points, question.front);
   summary.best = find_best(summary.points, question);
   return summary;

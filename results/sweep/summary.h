@@ -27,16 +27,26 @@ struct FigureValue {
   stats::Estimate estimate;  ///< over the point's valid runs
 };
 
+/// A figure against the baseline point's: how many times better, whatever its direction.
+struct FigureRatio {
+  const record::Figure* figure = nullptr;
+  stats::Estimate estimate;  ///< over repeats in which both points have a valid run
+};
+
 struct PointSummary {
   std::vector<RunOutcome> runs;  ///< by repeat; those not made yet are left out
   std::vector<FigureValue>
-      figures;              ///< those that its runs measured, in the order of all_figures()
-  std::uint64_t valid = 0;  ///< runs
+      figures;  ///< those that its runs measured, in the order of all_figures()
+  std::optional<std::size_t> baseline;  ///< the point that `ratios` are against; may be this one
+  std::vector<FigureRatio> ratios;  ///< of figures that both have; empty for the baseline itself
+  std::uint64_t valid = 0;          ///< runs
   std::string trouble;  ///< the first failure or broken rule, and how many runs had one; "" if none
   bool on_front = false;
 
   /// The figure's estimate, or none.
   [[nodiscard]] const stats::Estimate* find(const record::Figure& figure) const;
+  /// The figure's ratio, or none.
+  [[nodiscard]] const stats::Estimate* find_ratio(const record::Figure& figure) const;
 };
 
 /// "p99<15ms": a bound on a figure.
@@ -52,6 +62,7 @@ struct Asked {
   std::string front = "throughput,p99";  ///< figures of the Pareto front, or "none"
   std::string best;                      ///< a figure; "": none
   std::vector<std::string> where;        ///< "p99<15ms": bounds that the best point keeps
+  std::string baseline;                  ///< "sut=engine,precision=fp32"; "": none
 };
 
 /// What is asked of a summary.
@@ -59,6 +70,7 @@ struct Question {
   std::vector<const record::Figure*> front;  ///< of these, the Pareto front; empty: none
   const record::Figure* best = nullptr;      ///< of this, the best point; null: none is asked
   std::vector<Constraint> constraints;       ///< that `best` has to keep
+  std::vector<Named> baseline;               ///< axes and values of it; empty: none is asked
 };
 
 struct Summary {
@@ -68,6 +80,14 @@ struct Summary {
   std::uint64_t runs_failed = 0;  ///< without a record
   std::uint64_t runs_invalid = 0;
 };
+
+/// The point that point `index` is held against: it has the values of `baseline`, and on every
+/// other axis that both have the same value as the point. None if there is no such point.
+[[nodiscard]] std::optional<std::size_t> baseline_of(const Plan& plan, std::size_t index,
+                                                     const std::vector<Named>& baseline);
+
+/// An error that names what of `baseline` is no axis of the plan, or none of an axis's values.
+[[nodiscard]] Status check_baseline(const Plan& plan, const std::vector<Named>& baseline);
 
 /// `runs[i]` are those of the plan's point i. INVALID runs count in nothing but `trouble`: a point
 /// without a valid run has no figures, and is neither on the front nor the best. A point is on the

@@ -15,14 +15,18 @@ Json text_or_null(const std::string& text) {
   return text.empty() ? Json() : Json(text);
 }
 
-Json estimate_json(const FigureValue& value) {
-  const stats::Estimate& estimate = value.estimate;
+Json estimate_json(const stats::Estimate& estimate) {
   const bool has_interval = estimate.method != stats::IntervalMethod::kNone;
-  return {{"unit", record::unit_name(value.figure->unit)},
-          {"value", estimate.value},
+  return {{"value", estimate.value},
           {"lower", has_interval ? Json(estimate.lower) : Json()},
           {"upper", has_interval ? Json(estimate.upper) : Json()},
           {"method", stats::method_name(estimate.method)}};
+}
+
+Json figure_json(const FigureValue& value) {
+  Json json = {{"unit", record::unit_name(value.figure->unit)}};
+  json.update(estimate_json(value.estimate));
+  return json;
 }
 
 Json run_json(const Point& point, const RunOutcome& run) {
@@ -40,14 +44,24 @@ Json run_json(const Point& point, const RunOutcome& run) {
   return json;
 }
 
-Json point_json(const Point& point, const PointSummary& summary) {
+/// Null where there is no baseline to be held against.
+Json baseline_json(const Plan& plan, const PointSummary& summary) {
+  if (!summary.baseline.has_value()) return Json();
+  Json ratios = Json::object();
+  for (const FigureRatio& each : summary.ratios) {
+    ratios[std::string(each.figure->name)] = estimate_json(each.estimate);
+  }
+  return {{"point", plan.points[*summary.baseline].name}, {"ratios", std::move(ratios)}};
+}
+
+Json point_json(const Plan& plan, const Point& point, const PointSummary& summary) {
   Json values = Json::object();
   for (const Named& each : point.values) values[each.name] = each.value;
   Json runs = Json::array();
   for (const RunOutcome& run : summary.runs) runs.push_back(run_json(point, run));
   Json figures = Json::object();
   for (const FigureValue& each : summary.figures) {
-    figures[std::string(each.figure->name)] = estimate_json(each);
+    figures[std::string(each.figure->name)] = figure_json(each);
   }
   return {{"name", point.name},
           {"values", std::move(values)},
@@ -55,6 +69,7 @@ Json point_json(const Point& point, const PointSummary& summary) {
           {"valid_runs", summary.valid},
           {"trouble", text_or_null(summary.trouble)},
           {"figures", std::move(figures)},
+          {"baseline", baseline_json(plan, summary)},
           {"on_front", summary.on_front}};
 }
 
@@ -67,11 +82,20 @@ Json best_json(const Plan& plan, const Summary& summary, const Question& questio
           {"point", summary.best.has_value() ? Json(plan.points[*summary.best].name) : Json()}};
 }
 
+std::string baseline_text(const std::vector<Named>& baseline) {
+  std::string text;
+  for (const Named& each : baseline) {
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", each.name, each.value);
+  }
+  return text;
+}
+
 Asked as_asked(const record::JsonCursor& root) {
   const auto as_text = [](const record::JsonCursor& item) { return item.text(); };
   Asked asked;
   const std::vector<std::string> front = root.at("front").list(as_text);
   asked.front = front.empty() ? "none" : fmt::format("{}", fmt::join(front, ","));
+  if (root.has("baseline")) asked.baseline = root.at("baseline").text_or_null();
   const record::JsonCursor best = root.at("best");
   if (best.is_null()) return asked;
   asked.best = best.at("figure").text();
@@ -88,7 +112,7 @@ std::string to_json(const Plan& plan, const Summary& summary, const Question& qu
   for (const record::Figure* figure : question.front) front.push_back(figure->name);
   Json points = Json::array();
   for (std::size_t i = 0; i < plan.points.size(); ++i) {
-    points.push_back(point_json(plan.points[i], summary.points[i]));
+    points.push_back(point_json(plan, plan.points[i], summary.points[i]));
   }
   const Json json = {{"schema", kSweepSchema},
                      {"created_at", plan.created_at},
@@ -101,6 +125,7 @@ std::string to_json(const Plan& plan, const Summary& summary, const Question& qu
                      {"runs_invalid", summary.runs_invalid},
                      {"axes", std::move(axes)},
                      {"points", std::move(points)},
+                     {"baseline", text_or_null(baseline_text(question.baseline))},
                      {"front", std::move(front)},
                      {"best", best_json(plan, summary, question)}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

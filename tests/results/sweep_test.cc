@@ -124,9 +124,10 @@ RunOutcome run_with(std::uint64_t repeat, double throughput, std::int64_t p99_ns
 }
 
 Question question(std::string_view best, std::vector<Constraint> constraints = {}) {
-  return {{record::find_figure("throughput"), record::find_figure("p99")},
-          record::find_figure(best),
-          std::move(constraints)};
+  return {.front = {record::find_figure("throughput"), record::find_figure("p99")},
+          .best = record::find_figure(best),
+          .constraints = std::move(constraints),
+          .baseline = {}};
 }
 
 TEST(SweepSummary, FrontAndBest) {
@@ -174,6 +175,69 @@ TEST(SweepSummary, WhatFailedOrIsInvalidIsShownAndCountsInNothing) {
                                   "sweep.schema.json"));
 }
 
+/// Axes sut and batch; the process has no batch.
+Plan plan_of_two_suts() {
+  Plan plan = sample_plan(5);
+  plan.axes = {{"sut", {"engine", "process:x"}}, {"batch", {"1", "4"}}, {"mode", {"p", "a"}}};
+  plan.points[0].values = {{"sut", "engine"}, {"batch", "1"}, {"mode", "p"}};
+  plan.points[1].values = {{"sut", "engine"}, {"batch", "4"}, {"mode", "p"}};
+  plan.points[2].values = {{"sut", "process:x"}, {"mode", "p"}};
+  plan.points[3].values = {{"sut", "engine"}, {"batch", "4"}, {"mode", "a"}};
+  plan.points[4].values = {{"sut", "process:x"}, {"mode", "a"}};
+  return plan;
+}
+
+TEST(SweepBaseline, IsTheOtherwiseSamePoint) {
+  const Plan plan = plan_of_two_suts();
+  const std::vector<Named> engine = {{"sut", "engine"}};
+  EXPECT_EQ(baseline_of(plan, 0, engine), 0U);
+  EXPECT_EQ(baseline_of(plan, 2, engine), 0U);  // whose batch means nothing to the process
+  EXPECT_EQ(baseline_of(plan, 4, engine), 3U);
+  EXPECT_EQ(baseline_of(plan, 1, {{"batch", "1"}}), 0U);
+  EXPECT_EQ(baseline_of(plan, 3, {{"batch", "1"}}), std::nullopt);  // not in mode a
+}
+
+TEST(SweepBaseline, WhatIsNoAxisOrValueIsNamed) {
+  const Plan plan = plan_of_two_suts();
+  EXPECT_TRUE(check_baseline(plan, {{"sut", "engine"}, {"batch", "4"}}).ok());
+  EXPECT_THAT(check_baseline(plan, {{"threads", "1"}}).error().message,
+              HasSubstr("'threads' is no axis of the sweep"));
+  EXPECT_THAT(check_baseline(plan, {{"batch", "3"}}).error().message,
+              HasSubstr("batch takes 1, 4, not '3'"));
+}
+
+TEST(SweepBaseline, RatiosPairRunsOfARepeat) {
+  const Plan plan = sample_plan();
+  Question asks = question("throughput");
+  asks.baseline = {{"batch", "1"}};
+  // Twice the throughput and half the latency in each repeat, though the machine changes between.
+  RunOutcome invalid = run_with(2, 1, 1);
+  invalid.record->verdict = {false, {{"issue_lag", "1 ms", "at most 10 us", "wait"}}};
+  const Summary summary = summarize(plan,
+                                    {{run_with(1, 100, 40), run_with(2, 50, 80)},
+                                     {run_with(1, 200, 20), run_with(2, 100, 40)},
+                                     {run_with(1, 50, 40), invalid}},
+                                    asks);
+  EXPECT_EQ(summary.points[0].baseline, 0U);
+  EXPECT_TRUE(summary.points[0].ratios.empty());
+  for (const std::string_view name : {"throughput", "p99"}) {
+    const stats::Estimate* ratio = summary.points[1].find_ratio(*record::find_figure(name));
+    ASSERT_NE(ratio, nullptr) << name;
+    EXPECT_NEAR(ratio->value, 2.0, 1e-12) << name;
+    EXPECT_NEAR(ratio->lower, 2.0, 1e-9) << name;
+    EXPECT_NEAR(ratio->upper, 2.0, 1e-9) << name;
+  }
+  // One pair has no interval.
+  const stats::Estimate* single = summary.points[2].find_ratio(*record::find_figure("throughput"));
+  ASSERT_NE(single, nullptr);
+  EXPECT_NEAR(single->value, 0.5, 1e-12);
+  EXPECT_EQ(single->method, stats::IntervalMethod::kNone);
+  const std::string json = to_json(plan, summary, asks);
+  EXPECT_TRUE(record::fits_schema(Json::parse(json), "sweep.schema.json"));
+  EXPECT_EQ(Json::parse(json)["points"][1]["baseline"]["point"], plan.points[0].name);
+  EXPECT_EQ(asked_from_json(json, "sweep.json")->baseline, "batch=1");
+}
+
 TEST(SweepAsked, IsReadBackFromTheResult) {
   const Plan plan = sample_plan();
   Question asks = question("p50", {{record::find_figure("p99"), true, 40.0, "p99<40ns"},
@@ -182,7 +246,7 @@ TEST(SweepAsked, IsReadBackFromTheResult) {
     const auto asked =
         asked_from_json(to_json(plan, summarize(plan, {{}, {}, {}}, asks), asks), "sweep.json");
     EXPECT_TRUE(asked.ok()) << asked.error().message;
-    return asked.ok() ? *asked : Asked{.front = "unread", .best = {}, .where = {}};
+    return asked.ok() ? *asked : Asked{.front = "unread", .best = {}, .where = {}, .baseline = {}};
   };
   EXPECT_EQ(read_back().front, "throughput,p99");
   EXPECT_EQ(read_back().best, "p50");
