@@ -6,6 +6,7 @@
 namespace lode::engine {
 namespace {
 
+using testing::ElementsAreArray;
 using testing::HasSubstr;
 using testing::Not;
 using Ints = std::vector<std::int64_t>;
@@ -29,7 +30,7 @@ TEST_P(WholeNet, RunsOnBytesAndStaysClose) {
   EXPECT_EQ(count(after, "Conv") + count(after, "Gemm") + count(after, "Add"), 0) << dump(after);
   EXPECT_EQ(count(after, "QLinearConv"), 5);
   EXPECT_EQ(count(after, "QGemm"), 1);
-  EXPECT_EQ(count(after, "QLinearAdd"), 0) << "the sum is the convolution's";
+  EXPECT_EQ(count(after, "QLinearAdd"), 1);
   EXPECT_EQ(count(after, "QuantizeLinear"), 1);
   EXPECT_EQ(count(after, "DequantizeLinear"), 1);
   EXPECT_EQ(count(after, "Concat"), 1);
@@ -177,22 +178,25 @@ TEST(UnsignedActivations, OperandsOfOneTypeFollowTogether) {
   EXPECT_EQ(after.report.changes, 0);
 }
 
-TEST(FuseQuantizedSum, KeepsTheBoundsThatStandForAnActivation) {
-  for (const std::int32_t zero : {0, 128}) {
-    QuantizedNet net;
+// A sum made in the registers of the convolution would add what was not rounded yet: a fifth of the
+// codes would be others than the file says. No two of the scales have a ratio that makes ties.
+TEST(QuantizedSum, AddsWhatTheConvolutionStored) {
+  for (const DType activations : {DType::kU8, DType::kI8}) {
+    QuantizedNet net{.activations = activations};
     GraphBuilder& b = net.b;
-    const ValueId x = net.qdq(b.input("x", {1, 4, 5, 5}), 0.02F, 128);
+    const ValueId x = net.qdq(b.input("x", {1, 4, 5, 5}), 0.0207F, 128);
     const ValueId conv =
-        net.qdq(net.conv(x, {4, 4, 1, 1}, 0.02F, {0, 0, 0, 0}, {1, 1}), 0.03F, zero);
-    b.output(net.qdq(b.node("sum", "Add", {conv, x}), 0.04F, 128));
-    Graph matched = b.graph;
-    PassReport report;
-    for (const auto pass : {match_qdq_products, match_qdq_elementwise}) {
-      ASSERT_TRUE(pass(matched, report).ok());
-    }
-    const Rewritten after = rewrite(matched, fuse_quantized_sum, 0.041F);
-    EXPECT_EQ(count(after.graph, "QLinearAdd"), zero == 0 ? 1 : 0);
-    EXPECT_THAT(after.refusal("sum"), HasSubstr(zero == 0 ? "one-sided" : ""));
+        net.qdq(net.conv(x, {4, 4, 1, 1}, 0.0207F, {0, 0, 0, 0}, {1, 1}), 0.0313F, 90);
+    b.output(net.qdq(b.node("sum", "Add", {conv, x}), 0.0411F, 128));
+    Graph after = b.graph;
+    ASSERT_TRUE(optimise(after, {}).ok());
+    EXPECT_EQ(count(after, "Conv") + count(after, "Add"), 0) << dump(after);
+    const Tensor inputs[] = {random_tensor({1, 4, 5, 5}, 5, -2, 2)};
+    const auto expected = run_graph(b.graph, inputs);
+    const auto actual = run_graph(after, inputs);
+    ASSERT_TRUE(expected.ok()) << expected.error().message;
+    ASSERT_TRUE(actual.ok()) << actual.error().message;
+    EXPECT_THAT(actual->front().as<float>(), ElementsAreArray(expected->front().as<float>()));
   }
 }
 
