@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view kSchema = "lodestone.calibration/1";
+constexpr std::string_view kSchema = "lodestone.calibration/2";
 
 Result<float> read_bound(const std::string& value, const Json& json) {
   if (!json.is_number()) {
@@ -44,20 +44,21 @@ Result<Range> read_range(const std::string& value, const Json& json) {
 
 Status check_keys(const Json& json) {
   if (!json.is_object()) return runtime_error("expected an object with the key 'schema'");
-  const std::set<std::string> known = {"schema", "method", "samples", "ranges"};
+  if (json.contains("schema") && json["schema"] != kSchema) {
+    return runtime_error("schema is {}; this version reads '{}'", json["schema"].dump(), kSchema);
+  }
+  const std::set<std::string> known = {"schema", "method", "samples", "equalised", "ranges"};
   for (const auto& [key, value] : json.items()) {
     if (!known.contains(key)) return runtime_error("key '{}' is unknown", key);
   }
   for (const std::string& key : known) {
     if (!json.contains(key)) return runtime_error("key '{}' is missing", key);
   }
-  if (json["schema"] != kSchema) {
-    return runtime_error("schema is {}; this version reads '{}'", json["schema"].dump(), kSchema);
-  }
   if (!json["method"].is_string()) return runtime_error("method: expected a text");
   if (!json["samples"].is_number_unsigned()) {
     return runtime_error("samples: expected a whole number that is not negative");
   }
+  if (!json["equalised"].is_boolean()) return runtime_error("equalised: expected true or false");
   if (!json["ranges"].is_object()) return runtime_error("ranges: expected an object");
   return {};
 }
@@ -89,6 +90,7 @@ std::string to_json(const CalibrationTable& table) {
   const Json json = {{"schema", kSchema},
                      {"method", table.method},
                      {"samples", table.samples},
+                     {"equalised", table.equalised},
                      {"ranges", std::move(ranges)}};
   return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -102,6 +104,7 @@ Result<CalibrationTable> parse_calibration_table(std::string_view text) {
   CalibrationTable table;
   table.method = json["method"].get<std::string>();
   table.samples = json["samples"].get<std::uint64_t>();
+  table.equalised = json["equalised"].get<bool>();
   for (const auto& [value, range] : json["ranges"].items()) {
     LODE_TRY(const Range read, read_range(value, range));
     table.ranges.emplace(value, read);

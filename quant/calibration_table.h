@@ -1,6 +1,6 @@
 // Calibration as a file: the range of each value by name, to be looked at, changed and fed back.
 //
-//   {"schema": "lodestone.calibration/1", "method": "mse", "samples": 128,
+//   {"schema": "lodestone.calibration/2", "method": "mse", "samples": 128, "equalised": false,
 //    "ranges": {"relu0": [0.0, 5.25], ...}}
 #pragma once
 
@@ -15,8 +15,9 @@
 namespace lode::quant {
 
 struct CalibrationTable {
-  std::string method;                                ///< how the ranges were found; for people
-  std::uint64_t samples = 0;                         ///< that were seen; for people
+  std::string method;         ///< how the ranges were found; for people
+  std::uint64_t samples = 0;  ///< that were seen; for people
+  bool equalised = false;     ///< the ranges are those of a graph that equalise() rescaled
   std::map<std::string, Range, std::less<>> ranges;  ///< by value
 };
 

@@ -51,6 +51,7 @@ class StaticQuantizer {
 
  private:
   [[nodiscard]] bool equalises() const {
+    if (options_.table) return options_.table->equalised;
     if (options_.equalise != Toggle::kAuto) return options_.equalise == Toggle::kOn;
     return options_.encoding.weights.granularity == Granularity::kPerTensor && has_samples();
   }
@@ -62,7 +63,25 @@ class StaticQuantizer {
     return options_.correct_biases || options_.feedback_rounding;
   }
 
+  /// Ranges of equalised activations are none of others.
+  Status check_table(const CalibrationTable& table) const {
+    if (options_.equalise != Toggle::kAuto &&
+        table.equalised != (options_.equalise == Toggle::kOn)) {
+      return usage_error(
+          "the calibration table is of a model that was {}equalised, and --equalise is {}: leave "
+          "--equalise out, or calibrate anew",
+          table.equalised ? "" : "not ", options_.equalise == Toggle::kOn ? "on" : "off");
+    }
+    if (table.equalised && !has_samples()) {
+      return usage_error(
+          "the calibration table is of a model that was equalised, which takes samples: name the "
+          "--dataset that the table is of");
+    }
+    return {};
+  }
+
   Status check() const {
+    if (options_.table) LODE_CHECK_OK(check_table(*options_.table));
     const bool wants_target = options_.target_sqnr_db || options_.target_top1_drop;
     if (!has_samples()) {
       if (!options_.table) {
@@ -70,10 +89,10 @@ class StaticQuantizer {
             "int8-static needs calibration samples: name a dataset with --dataset, whose "
             "/calibration holds indices, or ranges with --calibration-table");
       }
-      if (options_.equalise == Toggle::kOn || corrects() || wants_target || options_.rank_layers) {
+      if (corrects() || wants_target || options_.rank_layers) {
         return usage_error(
-            "a calibration table alone has no samples for equalisation, correction, targets or "
-            "sensitivity: name a --dataset too, or leave them out (--no-bias-correction --rounding "
+            "a calibration table alone has no samples for correction, targets or sensitivity: name "
+            "a --dataset too, or leave them out (--no-bias-correction --rounding "
             "nearest)");
       }
     }
@@ -112,6 +131,7 @@ class StaticQuantizer {
       ranges_ = std::move(calibration.ranges);
       table.method = method->name;
       table.samples = data_.calibration.indices.size();
+      table.equalised = report_.equalisation.has_value();
     }
     table.ranges.clear();
     for (std::size_t i = 0; i < ranges_.size(); ++i) {

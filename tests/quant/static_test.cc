@@ -283,6 +283,27 @@ TEST_F(StaticQuantization, ATableGivesTheSameFile) {
   EXPECT_THAT(error_of(make_net()), HasSubstr("range for 'other'"));
 }
 
+TEST_F(StaticQuantization, ATableOfAnEqualisedModelIsOfNoOther) {
+  options.correct_biases = false;
+  options.feedback_rounding = false;
+  options.equalise = Toggle::kOn;
+  const Quantized first = quantize(make_net());
+  ASSERT_TRUE(first.report.table.has_value());
+  EXPECT_TRUE(first.report.table->equalised);
+  options.table = first.report.table;
+  options.equalise = Toggle::kAuto;
+  EXPECT_EQ(*engine::export_onnx_bytes(first.graph),
+            *engine::export_onnx_bytes(quantize(make_net()).graph));
+  const auto alone = quantize_static(make_net(), options, {});
+  ASSERT_FALSE(alone.ok());
+  EXPECT_THAT(alone.error().message, HasSubstr("name the --dataset that the table is of"));
+  options.equalise = Toggle::kOff;
+  EXPECT_THAT(error_of(make_net()), HasSubstr("model that was equalised, and --equalise is off"));
+  options.table->equalised = false;
+  options.equalise = Toggle::kOn;
+  EXPECT_THAT(error_of(make_net()), HasSubstr("was not equalised, and --equalise is on"));
+}
+
 TEST_F(StaticQuantization, ATargetSendsLayersBackToFloat) {
   options.encoding.weights.bits = 7;
   const double plain = result_sqnr(make_net(), quantize(make_net()).graph);
