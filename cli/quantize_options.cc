@@ -223,8 +223,8 @@ void add_quantize_choices(CLI::App& command, QuantizeChoices& choices) {
       ->check(CLI::IsMember(symmetries));
   command
       .add_option("--equalise", choices.equalise,
-                  "rescale channels between layers: on, off, or auto: where weights are per-tensor "
-                  "(default: auto)")
+                  "rescale channels between layers: on, off, or auto: both are tried on the "
+                  "calibration samples (default: auto)")
       ->check(CLI::IsMember({"auto", "on", "off"}));
   command.add_flag("--no-bias-correction", choices.no_bias_correction,
                    "leave the biases as they are");

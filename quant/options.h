@@ -24,7 +24,8 @@ struct QuantizeOptions {
   std::string calibration = "mse";  ///< of all_observers()
   double percentile = 99.99;
   double momentum = 0.01;
-  /// Automatic: where weights have one scale a tensor, which is what equalisation is for.
+  /// Automatic: as the table says; without one both are tried, and what diverges less from the
+  /// float model on the calibration samples is kept.
   Toggle equalise = Toggle::kAuto;
   bool correct_biases = true;
   bool feedback_rounding = true;

@@ -33,6 +33,7 @@ void static_optimised(QuantizeOptions& options) {
   options.encoding.weights.granularity = Granularity::kPerChannel;
   options.encoding.weights.symmetry = Symmetry::kSymmetricRestricted;
   options.encoding.activations = Symmetry::kAsymmetric;
+  options.equalise = Toggle::kOff;
   options.correct_biases = true;
 }
 

@@ -66,6 +66,12 @@ std::string methods_text(const QuantizeReport& report) {
         "{} biases absorbed\n",
         own.joints, own.largest_factor, own.channels_bound, own.biases_absorbed);
   }
+  if (report.equalise_choice) {
+    const EqualiseChoice& choice = *report.equalise_choice;
+    text += fmt::format(
+        "             chosen by KL on {} samples: {:.3g} nats equalised, {:.3g} unchanged\n",
+        choice.equalised.samples, choice.equalised.mean_kl, choice.unchanged.mean_kl);
+  }
   if (report.correction) {
     text += fmt::format(
         "corrected    {} biases, {} layers rounded with feedback, on {} samples; mean errors "
@@ -148,6 +154,12 @@ void add_methods(const QuantizeReport& report, ordered_json& json) {
                             {"largest_factor", own.largest_factor},
                             {"channels_bound", own.channels_bound},
                             {"biases_absorbed", own.biases_absorbed}};
+  }
+  if (report.equalise_choice) {
+    const EqualiseChoice& choice = *report.equalise_choice;
+    json["equalise_choice"] = {{"samples", choice.equalised.samples},
+                               {"kl_equalised", choice.equalised.mean_kl},
+                               {"kl_unchanged", choice.unchanged.mean_kl}};
   }
   if (report.correction) {
     json["bias_correction"] = {{"layers", report.correction->layers},

@@ -34,6 +34,13 @@ struct LayerReport {
   bool is_widened = false;      ///< its weight scale is larger, for the bias' sake
 };
 
+/// Both ways beside the float model, on the calibration samples: the one of the lesser divergence
+/// is kept.
+struct EqualiseChoice {
+  Score equalised;
+  Score unchanged;
+};
+
 struct QuantizeReport {
   std::string precision;
   std::vector<std::pair<std::string, std::string>> settings;  ///< as flags name them
@@ -46,6 +53,7 @@ struct QuantizeReport {
   std::optional<RoundingReport> rounding;  ///< fp16
   // int8-static
   std::optional<EqualiseReport> equalisation;
+  std::optional<EqualiseChoice> equalise_choice;  ///< where it was open
   std::optional<CorrectionReport> correction;
   std::vector<LayerReport> layers;
   std::vector<CodeError> codes;

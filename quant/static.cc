@@ -16,6 +16,14 @@ using engine::Graph;
 /// A sample says much of a layer's error.
 constexpr std::size_t kSensitivitySamples = 8;
 
+/// What layers are quantized in.
+struct Basis {
+  Graph graph;                     ///< in float: prepared, then equalised
+  std::vector<Range> ranges = {};  ///< by ValueId
+  std::optional<EqualiseReport> equalisation = {};
+  std::optional<CalibrationTable> table = {};
+};
+
 struct Attempt {
   Placement placement;
   Encoding encoding;
@@ -26,22 +34,16 @@ struct Attempt {
 class StaticQuantizer {
  public:
   StaticQuantizer(Graph graph, const QuantizeOptions& options, const QuantizeData& data)
-      : graph_(std::move(graph)), options_(options), data_(data) {}
+      : basis_{.graph = std::move(graph)}, options_(options), data_(data) {}
 
   Result<Quantized> run() {
     LODE_CHECK_OK(check());
     costs_.begin("load");
-    LODE_CHECK_OK(prepare(graph_));
-    LODE_TRY(const Placement whole, place(graph_, placement_options({})));
-    if (quantized_layers(graph_, whole).empty()) return nothing_to_do(whole);
-    costs_.begin("equalise");
-    if (equalises()) {
-      LODE_TRY(report_.equalisation, equalise(graph_, whole, options_.encoding.weights.granularity,
-                                              data_.calibration, options_.threads, data_.progress));
-    }
-    costs_.begin("calibrate");
-    LODE_CHECK_OK(find_ranges(whole));
-    LODE_TRY(Attempt best, attempt_until_good());
+    LODE_CHECK_OK(prepare(basis_.graph));
+    LODE_TRY(const Placement whole, place(basis_.graph, placement_options({})));
+    if (quantized_layers(basis_.graph, whole).empty()) return nothing_to_do(whole);
+    LODE_TRY(Attempt first, attempt_equalised_or_not(whole));
+    LODE_TRY(Attempt best, attempt_until_good(std::move(first)));
     costs_.begin("report");
     LODE_CHECK_OK(describe(best));
     costs_.end();
@@ -50,11 +52,6 @@ class StaticQuantizer {
   }
 
  private:
-  [[nodiscard]] bool equalises() const {
-    if (options_.table) return options_.table->equalised;
-    if (options_.equalise != Toggle::kAuto) return options_.equalise == Toggle::kOn;
-    return options_.encoding.weights.granularity == Granularity::kPerTensor && has_samples();
-  }
   [[nodiscard]] bool has_samples() const {
     return data_.calibration.library != nullptr && !data_.calibration.indices.empty();
   }
@@ -109,6 +106,50 @@ class StaticQuantizer {
     return options;
   }
 
+  /// All layers quantized: equalised where that is asked for or the table is; where neither is
+  /// said, whichever is nearer to the float model on the calibration samples.
+  Result<Attempt> attempt_equalised_or_not(const Placement& whole) {
+    if (options_.table || options_.equalise != Toggle::kAuto) {
+      const bool is_wanted =
+          options_.table ? options_.table->equalised : options_.equalise == Toggle::kOn;
+      if (is_wanted) LODE_CHECK_OK(equalise_basis(whole));
+      return attempt_whole(whole);
+    }
+    LODE_TRY(Attempt unchanged, attempt_whole(whole));
+    Basis plain = basis_;
+    LODE_CHECK_OK(equalise_basis(whole));
+    if (basis_.equalisation->joints > 0) {
+      LODE_TRY(Attempt equalised, attempt_whole(whole));
+      EqualiseChoice choice;
+      LODE_TRY(choice.unchanged, choice_score(plain.graph, unchanged));
+      LODE_TRY(choice.equalised, choice_score(plain.graph, equalised));
+      report_.equalise_choice = choice;
+      if (choice.equalised.mean_kl < choice.unchanged.mean_kl) return equalised;
+    }
+    basis_ = std::move(plain);
+    return unchanged;
+  }
+
+  Status equalise_basis(const Placement& whole) {
+    costs_.begin("equalise");
+    LODE_TRY(basis_.equalisation,
+             equalise(basis_.graph, whole, options_.encoding.weights.granularity, data_.calibration,
+                      options_.threads, data_.progress));
+    return {};
+  }
+
+  Result<Attempt> attempt_whole(const Placement& whole) {
+    costs_.begin("calibrate");
+    LODE_CHECK_OK(find_ranges(whole));
+    return attempt({});
+  }
+
+  Result<Score> choice_score(const Graph& reference, const Attempt& made) {
+    costs_.begin("choose");
+    return score(reference, made.converted, data_.calibration.first(options_.correction_samples),
+                 options_.threads, "choose", data_.progress);
+  }
+
   static Error nothing_to_do(const Placement& placement) {
     if (placement.kept_float.empty()) return runtime_error("there is no Conv, Gemm or MatMul");
     return runtime_error("no layer can be quantized: '{}': {}", placement.kept_float.front().node,
@@ -126,34 +167,35 @@ class StaticQuantizer {
           .is_symmetric = options_.encoding.activations != Symmetry::kAsymmetric,
           .percentile = options_.percentile,
           .momentum = options_.momentum};
-      LODE_TRY(Calibration calibration, calibrate(graph_, placement, data_.calibration, *method,
-                                                  observing, options_.threads, data_.progress));
-      ranges_ = std::move(calibration.ranges);
+      LODE_TRY(Calibration calibration,
+               calibrate(basis_.graph, placement, data_.calibration, *method, observing,
+                         options_.threads, data_.progress));
+      basis_.ranges = std::move(calibration.ranges);
       table.method = method->name;
       table.samples = data_.calibration.indices.size();
-      table.equalised = report_.equalisation.has_value();
+      table.equalised = basis_.equalisation.has_value();
     }
     table.ranges.clear();
-    for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    for (std::size_t i = 0; i < basis_.ranges.size(); ++i) {
       const auto id = static_cast<engine::ValueId>(i);
-      if (placement.is_quantized(id)) table.ranges[graph_.value(id).name] = ranges_[i];
+      if (placement.is_quantized(id)) table.ranges[basis_.graph.value(id).name] = basis_.ranges[i];
     }
-    report_.table = std::move(table);
+    basis_.table = std::move(table);
     return {};
   }
 
   Status take_ranges(const Placement& placement, const CalibrationTable& table) {
-    ranges_.resize(graph_.value_capacity());
+    basis_.ranges.resize(basis_.graph.value_capacity());
     std::size_t used = 0;
-    for (std::size_t i = 0; i < ranges_.size(); ++i) {
+    for (std::size_t i = 0; i < basis_.ranges.size(); ++i) {
       const auto id = static_cast<engine::ValueId>(i);
       if (!placement.is_quantized(id)) continue;
-      const auto found = table.ranges.find(graph_.value(id).name);
+      const auto found = table.ranges.find(basis_.graph.value(id).name);
       if (found == table.ranges.end()) {
         return runtime_error("the calibration table has no range for '{}': it is of another model",
-                             graph_.value(id).name);
+                             basis_.graph.value(id).name);
       }
-      ranges_[i] = found->second;
+      basis_.ranges[i] = found->second;
       ++used;
     }
     if (used == table.ranges.size()) return {};
@@ -169,9 +211,9 @@ class StaticQuantizer {
   }
 
   [[nodiscard]] bool names_quantized(const Placement& placement, std::string_view name) const {
-    for (std::size_t i = 0; i < graph_.value_capacity(); ++i) {
+    for (std::size_t i = 0; i < basis_.graph.value_capacity(); ++i) {
       const auto id = static_cast<engine::ValueId>(i);
-      if (placement.is_quantized(id) && graph_.value(id).name == name) return true;
+      if (placement.is_quantized(id) && basis_.graph.value(id).name == name) return true;
     }
     return false;
   }
@@ -179,20 +221,20 @@ class StaticQuantizer {
   Result<Attempt> attempt(std::set<std::string> fallbacks) {
     Attempt made;
     costs_.begin("convert");
-    LODE_TRY(made.placement, place(graph_, placement_options(std::move(fallbacks))));
-    LODE_TRY(made.encoding, encode(graph_, made.placement, ranges_, options_.encoding));
+    LODE_TRY(made.placement, place(basis_.graph, placement_options(std::move(fallbacks))));
+    LODE_TRY(made.encoding, encode(basis_.graph, made.placement, basis_.ranges, options_.encoding));
     if (corrects()) {
       costs_.begin("correct");
       const CorrectionOptions correction{.biases = options_.correct_biases,
                                          .feedback = options_.feedback_rounding,
                                          .weights = options_.encoding.weights,
                                          .threads = options_.threads};
-      LODE_TRY(made.correction, correct_biases(graph_, made.placement, made.encoding,
+      LODE_TRY(made.correction, correct_biases(basis_.graph, made.placement, made.encoding,
                                                data_.calibration.first(options_.correction_samples),
                                                correction, data_.progress));
       costs_.begin("convert");
     }
-    made.converted = graph_;
+    made.converted = basis_.graph;
     LODE_CHECK_OK(convert_to_qdq(made.converted, made.placement, made.encoding));
     return made;
   }
@@ -201,13 +243,13 @@ class StaticQuantizer {
   Result<bool> is_good(const Attempt& made) {
     costs_.begin("score");
     if (options_.target_sqnr_db) {
-      LODE_TRY(const Score result, score(graph_, made.converted, data_.calibration,
+      LODE_TRY(const Score result, score(basis_.graph, made.converted, data_.calibration,
                                          options_.threads, "score", data_.progress));
       if (result.sqnr_db < *options_.target_sqnr_db) return false;
     }
     if (options_.target_top1_drop) {
-      LODE_TRY(report_.target_score, score(graph_, made.converted, data_.scored, options_.threads,
-                                           "score", data_.progress));
+      LODE_TRY(report_.target_score, score(basis_.graph, made.converted, data_.scored,
+                                           options_.threads, "score", data_.progress));
       const Score& result = *report_.target_score;
       const double lost = static_cast<double>(result.top1_a) - static_cast<double>(result.top1_b);
       if (result.labelled == 0) return Error{usage_error("--target-top1-drop needs labels")};
@@ -218,15 +260,14 @@ class StaticQuantizer {
 
   /// With as few layers in float as the targets allow: doubling their number until it is enough,
   /// then halving the last step.
-  Result<Attempt> attempt_until_good() {
+  Result<Attempt> attempt_until_good(Attempt best) {
     const bool has_target = options_.target_sqnr_db || options_.target_top1_drop;
     if (has_target || options_.rank_layers) {
       costs_.begin("sensitivity");
-      LODE_TRY(report_.sensitivity, rank_layers(graph_, ranges_, options_.encoding,
+      LODE_TRY(report_.sensitivity, rank_layers(basis_.graph, basis_.ranges, options_.encoding,
                                                 data_.calibration.first(kSensitivitySamples),
                                                 options_.threads, data_.progress));
     }
-    LODE_TRY(Attempt best, attempt({}));
     if (!has_target) return best;
     LODE_TRY(bool good, is_good(best));
     std::size_t too_few = 0;
@@ -262,23 +303,25 @@ class StaticQuantizer {
 
   Status describe(const Attempt& made) {
     report_.precision = "int8-static";
+    report_.equalisation = basis_.equalisation;
+    report_.table = basis_.table;
     report_.kept_float = made.placement.kept_float;
     report_.correction = made.correction;
-    const std::vector<Layer> layers = quantized_layers(graph_, made.placement);
+    const std::vector<Layer> layers = quantized_layers(basis_.graph, made.placement);
     report_.layers_quantized = static_cast<std::int64_t>(layers.size());
     std::map<std::string, double> sqnr;
     if (has_samples() && options_.report_samples > 0) {
       const SampleSet samples = data_.calibration.first(options_.report_samples);
-      LODE_TRY(report_.codes, measure_codes(graph_, made.placement, made.encoding, samples,
+      LODE_TRY(report_.codes, measure_codes(basis_.graph, made.placement, made.encoding, samples,
                                             options_.threads, data_.progress));
-      LODE_TRY(const auto errors,
-               compare_values(graph_, made.converted, samples, options_.threads, data_.progress));
+      LODE_TRY(const auto errors, compare_values(basis_.graph, made.converted, samples,
+                                                 options_.threads, data_.progress));
       for (const ValueError& error : errors) sqnr[error.node] = error.sqnr_db();
-      LODE_TRY(report_.score,
-               score(graph_, made.converted, samples, options_.threads, "report", data_.progress));
+      LODE_TRY(report_.score, score(basis_.graph, made.converted, samples, options_.threads,
+                                    "report", data_.progress));
     }
     for (const Layer& layer : layers) {
-      const engine::Node& node = graph_.node(layer.node);
+      const engine::Node& node = basis_.graph.node(layer.node);
       const LayerEncoding& own = made.encoding.layers.at(layer.node);
       report_.layers.push_back({.node = node.name,
                                 .op_type = node.op_type,
@@ -303,10 +346,9 @@ class StaticQuantizer {
     return decibels(signal, noise);
   }
 
-  Graph graph_;  ///< in float: prepared, then equalised
+  Basis basis_;
   const QuantizeOptions& options_;
   const QuantizeData& data_;
-  std::vector<Range> ranges_;  ///< by ValueId
   QuantizeReport report_;
   StageCosts costs_;
 };

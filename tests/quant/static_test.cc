@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "engine/onnx/export.h"
 #include "quant/convert.h"
@@ -267,7 +268,31 @@ TEST_F(StaticQuantization, TheSimulationIsTheGraph) {
   for (std::size_t c = 0; c < 4; ++c) EXPECT_NEAR(sums->sums[c], wanted[c], 0.02 * 24) << c;
 }
 
+TEST_F(StaticQuantization, EqualisesWhereThatIsNearerToTheFloatModel) {
+  for (const Granularity granularity : {Granularity::kPerTensor, Granularity::kPerChannel}) {
+    options.encoding.weights.granularity = granularity;
+    std::map<Toggle, std::string> bytes;
+    std::map<Toggle, double> divergence;
+    for (const Toggle toggle : {Toggle::kOn, Toggle::kOff, Toggle::kAuto}) {
+      options.equalise = toggle;
+      const Quantized quantized = quantize(make_net());
+      EXPECT_EQ(quantized.report.equalise_choice.has_value(), toggle == Toggle::kAuto);
+      bytes[toggle] = *engine::export_onnx_bytes(quantized.graph);
+      divergence[toggle] = score(make_net(), quantized.graph, library.all(), 1, "", {})->mean_kl;
+      if (toggle != Toggle::kAuto) continue;
+      const EqualiseChoice& choice = *quantized.report.equalise_choice;
+      EXPECT_EQ(choice.equalised.samples, 24U);
+      EXPECT_EQ(choice.equalised.mean_kl < choice.unchanged.mean_kl,
+                quantized.report.equalisation.has_value());
+    }
+    const bool is_better = divergence[Toggle::kOn] < divergence[Toggle::kOff];
+    EXPECT_NE(bytes[Toggle::kOn], bytes[Toggle::kOff]);
+    EXPECT_EQ(bytes[Toggle::kAuto], bytes[is_better ? Toggle::kOn : Toggle::kOff]);
+  }
+}
+
 TEST_F(StaticQuantization, ATableGivesTheSameFile) {
+  options.equalise = Toggle::kOff;
   options.correct_biases = false;
   options.feedback_rounding = false;
   const Quantized first = quantize(make_net());
