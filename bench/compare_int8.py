@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Quantised models as ONNX Runtime's own tools write them, in the engine and in ONNX Runtime.
 
-Makes of a float model a QDQ file with u8 activations, one with s8 activations and weights of a
-scale a channel, a QOperator file and a dynamic one (or takes --models as they are), runs all on the
-same images in both, and prints how often the first class agrees and how far the outputs are apart.
+Makes of a float model QDQ, QOperator and dynamic files of several kinds (or takes --models as they
+are), runs all on the same images in both, and prints how often the first class agrees and how far
+the outputs are apart.
 Not a part of the build: needs a Python with onnxruntime, onnx, numpy and pillow.
 
     bench/compare_int8.py --lode build/release/lode --float mobilenetv2.onnx --images DIR \\
@@ -47,31 +47,50 @@ class Reader:
         return next(self.rest, None)
 
 
+def static_kinds(q):
+    """What quantize_static() is asked for, by the name of the file."""
+    qdq, qoperator = q.QuantFormat.QDQ, q.QuantFormat.QOperator
+    u8, s8 = q.QuantType.QUInt8, q.QuantType.QInt8
+
+    def kind(style, activations, weights, per_channel, **more):
+        return dict(quant_format=style, activation_type=activations, weight_type=weights,
+                    per_channel=per_channel, **more)
+
+    symmetric = {"ActivationSymmetric": True, "WeightSymmetric": True}
+    return {
+        "qdq_u8": kind(qdq, u8, s8, False),
+        "qdq_u8_per_channel": kind(qdq, u8, s8, True),
+        "qdq_u8_reduce_range": kind(qdq, u8, s8, True, reduce_range=True),
+        "qdq_u8_asymmetric_weights": kind(qdq, u8, u8, False,
+                                          extra_options={"WeightSymmetric": False}),
+        "qdq_s8": kind(qdq, s8, s8, True),
+        "qdq_s8_symmetric": kind(qdq, s8, s8, True, extra_options=symmetric),
+        "qoperator": kind(qoperator, u8, u8, False),
+        "qoperator_per_channel": kind(qoperator, u8, s8, True),
+        "qoperator_s8_per_channel": kind(qoperator, s8, s8, True),
+    }
+
+
 def make_models(path, images, work):
-    """The four files; those that are there already are kept."""
+    """Files of every kind; those that are there already are kept."""
     import onnx
     from onnxruntime import quantization as q
     prepared = work / "prepared.onnx"
     if not prepared.exists():
         q.shape_inference.quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
     name = onnx.load(str(prepared)).graph.input[0].name
-    kinds = {
-        "qdq_u8": dict(quant_format=q.QuantFormat.QDQ, activation_type=q.QuantType.QUInt8,
-                       weight_type=q.QuantType.QInt8, per_channel=False),
-        "qdq_s8": dict(quant_format=q.QuantFormat.QDQ, activation_type=q.QuantType.QInt8,
-                       weight_type=q.QuantType.QInt8, per_channel=True),
-        "qoperator": dict(quant_format=q.QuantFormat.QOperator,
-                          activation_type=q.QuantType.QUInt8, weight_type=q.QuantType.QUInt8,
-                          per_channel=False),
-    }
     made = {}
-    for kind, options in kinds.items():
+    for kind, options in static_kinds(q).items():
         made[kind] = work / f"{kind}.onnx"
         if not made[kind].exists():
             q.quantize_static(str(prepared), str(made[kind]), Reader(name, images), **options)
-    made["dynamic"] = work / "dynamic.onnx"
-    if not made["dynamic"].exists():
-        q.quantize_dynamic(str(prepared), str(made["dynamic"]), weight_type=q.QuantType.QUInt8)
+    for kind, options in {
+            "dynamic": dict(weight_type=q.QuantType.QUInt8),
+            "dynamic_s8_per_channel": dict(weight_type=q.QuantType.QInt8, per_channel=True),
+    }.items():
+        made[kind] = work / f"{kind}.onnx"
+        if not made[kind].exists():
+            q.quantize_dynamic(str(prepared), str(made[kind]), **options)
     return made
 
 
