@@ -83,6 +83,16 @@ struct I32x8 {
   return {_mm256_cvtps_epi32(a.lanes)};
 }
 
+/// Four vectors as bytes in order, values below 0 as 0 and above 255 as 255.
+[[gnu::always_inline]] inline void store_bytes(I32x8 a, I32x8 b, I32x8 c, I32x8 d,
+                                               std::uint8_t* to) {
+  // Packing works in halves of registers: dword 4 h + j holds half h of vector j.
+  const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+  const __m256i bytes = _mm256_packus_epi16(_mm256_packs_epi32(a.lanes, b.lanes),
+                                            _mm256_packs_epi32(c.lanes, d.lanes));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_permutevar8x32_epi32(bytes, order));
+}
+
 /// The bytes of pixels of three channels, a channel a vector of values in [0, 255], side by side.
 [[gnu::always_inline]] inline void store_triples(I32x8 a, I32x8 b, I32x8 c, std::uint8_t* to) {
   const __m256i four = _mm256_or_si256(

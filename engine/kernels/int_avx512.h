@@ -66,6 +66,16 @@ struct I32x16 {
   return {_mm512_cvtps_epi32(a.lanes)};
 }
 
+/// Four vectors as bytes in order, values below 0 as 0 and above 255 as 255.
+[[gnu::always_inline]] inline void store_bytes(I32x16 a, I32x16 b, I32x16 c, I32x16 d,
+                                               std::uint8_t* to) {
+  // Packing works in quarters of registers: dword 4 q + j holds quarter q of vector j.
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const __m512i bytes = _mm512_packus_epi16(_mm512_packs_epi32(a.lanes, b.lanes),
+                                            _mm512_packs_epi32(c.lanes, d.lanes));
+  _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, bytes));
+}
+
 /// The bytes of pixels of three channels, a channel a vector of values in [0, 255], side by side.
 [[gnu::always_inline]] inline void store_triples(I32x16 a, I32x16 b, I32x16 c, std::uint8_t* to) {
   const __m512i four = _mm512_or_si512(

@@ -3,47 +3,69 @@
 #pragma once
 
 #include "engine/kernels/quantize/spans.h"
+#include "engine/kernels/quantize/split_inverse.h"
 #include "engine/kernels/simd_math.h"
 
 namespace lode::engine {
 namespace {
 
-/// How floats of a task become bytes.
-template <typename Sums>
+/// How floats of a task become bytes: by a division, or by multiplications where they give the
+/// same.
+template <typename Sums, bool kMultiplies>
 struct Quantizer {
   using V = typename Sums::Float;
 
   V scale;
-  V low;
+  V inverse;
+  V inverse_rest;
+  V low;  ///< bounds, of quotients or, where kMultiplies, of x
   V high;
   Sums zero;
 
-  [[gnu::always_inline]] Quantizer(const LinearScale& to, bool is_signed)
+  [[gnu::always_inline]] Quantizer(const LinearScale& to, const SplitInverse& split, bool is_signed)
       : scale(V::broadcast(to.scale)),
-        low(V::broadcast((is_signed ? -128.0F : 0.0F) - static_cast<float>(to.zero))),
-        high(V::broadcast((is_signed ? 127.0F : 255.0F) - static_cast<float>(to.zero))),
-        zero(Sums::broadcast(to.zero)) {}
+        inverse(V::broadcast(split.nearest)),
+        inverse_rest(V::broadcast(split.rest)),
+        zero(Sums::broadcast(to.zero)) {
+    const float lowest = (is_signed ? -128.0F : 0.0F) - static_cast<float>(to.zero);
+    low = V::broadcast(kMultiplies ? lowest * to.scale : lowest);
+    high = V::broadcast(kMultiplies ? (lowest + 255.0F) * to.scale : lowest + 255.0F);
+  }
 
+  [[nodiscard, gnu::always_inline]] V bounded(V v) const {
+    return at_most(number_at_least(v, low), high);
+  }
   [[nodiscard, gnu::always_inline]] Sums operator()(V x) const {
-    return add(to_nearest(at_most(number_at_least(divide(x, scale), low), high)), zero);
+    if constexpr (kMultiplies) {
+      x = bounded(x);
+      return add(to_nearest(multiply_add(x, inverse, multiply(x, inverse_rest))), zero);
+    } else {
+      return add(to_nearest(bounded(divide(x, scale))), zero);
+    }
   }
 };
 
-template <typename Sums>
-[[gnu::always_inline]] inline void quantize_row(const Quantizer<Sums>& quantizer, const float* x,
-                                                std::int64_t count, std::uint8_t* y) {
-  using V = typename Sums::Float;
+template <typename Quantize>
+[[gnu::always_inline]] inline void quantize_row(const Quantize& quantizer, const float* x,
+                                                std::int64_t count, bool is_signed,
+                                                std::uint8_t* y) {
+  using V = typename Quantize::V;
   std::int64_t i = 0;
-  for (; i + Sums::kLanes <= count; i += Sums::kLanes) {
-    quantizer(V::load(x + i)).store_bytes(y + i, Sums::kLanes);
+  for (; !is_signed && i + 4 * V::kLanes <= count; i += 4 * V::kLanes) {
+    store_bytes(quantizer(V::load(x + i)), quantizer(V::load(x + i + V::kLanes)),
+                quantizer(V::load(x + i + 2 * V::kLanes)),
+                quantizer(V::load(x + i + 3 * V::kLanes)), y + i);
+  }
+  for (; i + V::kLanes <= count; i += V::kLanes) {
+    quantizer(V::load(x + i)).store_bytes(y + i, V::kLanes);
   }
   if (i == count) return;
   quantizer(V::load(x + i, V::first(count - i))).store_bytes(y + i, count - i);
 }
 
 /// Planes of pixels to pixels of channels, `x` at the task's first pixel of the first plane.
-template <typename Sums>
-[[gnu::always_inline]] inline void quantize_planes(const Quantizer<Sums>& quantizer,
+template <typename Sums, bool kMultiplies>
+[[gnu::always_inline]] inline void quantize_planes(const Quantizer<Sums, kMultiplies>& quantizer,
                                                    const QuantizeShape& shape, const float* x,
                                                    std::int64_t count, std::uint8_t* y) {
   using V = typename Sums::Float;
@@ -69,11 +91,11 @@ template <typename Sums>
   }
 }
 
-template <typename Sums>
-void run_quantize(const QuantizeShape& shape, const QuantizeArguments& arguments,
-                  std::int64_t task) {
-  const QuantizeTask share = quantize_task(shape, task);
-  const Quantizer<Sums> quantizer(scale_of_task(shape, arguments, share), shape.is_signed);
+template <typename Quantize>
+[[gnu::always_inline]] inline void quantize_share(const Quantize& quantizer,
+                                                  const QuantizeShape& shape,
+                                                  const QuantizeArguments& arguments,
+                                                  const QuantizeTask& share) {
   const std::int64_t first = share.sample * shape.pixels + share.begin;
   const std::int64_t count = share.end - share.begin;
   auto* y = static_cast<std::uint8_t*>(arguments.y) + first * shape.y_step();
@@ -83,10 +105,24 @@ void run_quantize(const QuantizeShape& shape, const QuantizeArguments& arguments
   }
   const float* x = arguments.x + first * shape.x_step();
   if (shape.x_step() == shape.channels && shape.y_step() == shape.channels) {
-    return quantize_row(quantizer, x, count * shape.channels, y);
+    return quantize_row(quantizer, x, count * shape.channels, shape.is_signed, y);
   }
   for (std::int64_t pixel = 0; pixel < count; ++pixel) {
-    quantize_row(quantizer, x + pixel * shape.x_step(), shape.channels, y + pixel * shape.y_step());
+    quantize_row(quantizer, x + pixel * shape.x_step(), shape.channels, shape.is_signed,
+                 y + pixel * shape.y_step());
+  }
+}
+
+template <typename Sums>
+void run_quantize(const QuantizeShape& shape, const QuantizeArguments& arguments,
+                  std::int64_t task) {
+  const QuantizeTask share = quantize_task(shape, task);
+  const LinearScale to = scale_of_task(shape, arguments, share);
+  const SplitInverse split = split_inverse(to.scale);
+  if (split.serves) {
+    quantize_share(Quantizer<Sums, true>(to, split, shape.is_signed), shape, arguments, share);
+  } else {
+    quantize_share(Quantizer<Sums, false>(to, split, shape.is_signed), shape, arguments, share);
   }
 }
 

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cfloat>
+#include <cmath>
+
 #include "tests/engine/kernels/bytes_runner.h"
 
 namespace lode::engine {
@@ -126,6 +130,53 @@ TEST(Quantize, LayoutsStridesSignsAndRanges) {
   QuantizeShape picture{.samples = 1, .pixels = 224 * 56, .channels = 3};
   picture.x_is_plain = true;
   check_quantize(picture);
+}
+
+/// Around each half integer the floats next to where the quotient rounds to the other side.
+std::vector<float> around_ties(float scale) {
+  std::vector<float> x;
+  for (int k = -256; k < 256; ++k) {
+    float value = static_cast<float>((k + 0.5) * static_cast<double>(scale));
+    for (int i = 0; i < 4; ++i) value = std::nextafter(value, -INFINITY);
+    for (int i = 0; i < 8; ++i, value = std::nextafter(value, INFINITY)) x.push_back(value);
+  }
+  x.insert(x.end(), {0.0F, -0.0F, 1e-45F, -1e-38F, FLT_MAX, -FLT_MAX, INFINITY, -INFINITY, NAN});
+  return x;
+}
+
+void check_quotients(float scale) {
+  const std::vector<float> x = around_ties(scale);
+  QuantizeShape shape{.channels = static_cast<std::int64_t>(x.size())};
+  for (const bool is_signed : {false, true}) {
+    shape.is_signed = is_signed;
+    for (const std::int32_t zero : {is_signed ? -128 : 0, is_signed ? -3 : 120}) {
+      std::vector<std::uint8_t> want(x.size());
+      std::vector<std::uint8_t> got(x.size());
+      QuantizeArguments arguments{.x = x.data(), .y = want.data(), .scale = scale, .zero = zero};
+      quantize_reference(shape, arguments);
+      arguments.y = got.data();
+      for (const QuantizeKernel* kernel : quantize_kernels()) {
+        if (!can_run(*kernel)) continue;
+        run_all_tasks(*kernel, shape, arguments);
+        ASSERT_EQ(first_unequal(got, want), "") << kernel->name << " " << scale << " " << zero;
+      }
+    }
+  }
+}
+
+TEST(Quantize, QuotientsAreThoseOfADivision) {
+  for (const float scale : random_floats(300, "scale", 1e-3F, 1.0F)) check_quotients(scale);
+  // Significands near multiples of 2^16, where two multiplications alone may round otherwise.
+  for (std::uint32_t high = 0; high < 128; ++high) {
+    for (std::int32_t low = -12; low <= 12; ++low) {
+      const std::uint32_t bits = 0x3C000000U + (high << 16) + static_cast<std::uint32_t>(low);
+      check_quotients(std::bit_cast<float>(bits));
+    }
+  }
+  for (const float scale : {0x1p-149F, 0x1.3p-126F, 0x1.23456p-61F, 0x1.23456p-60F, 0x1.23456p60F,
+                            0x1.23456p100F, 0x1.23456p120F, 1.0F / 3.0F}) {
+    check_quotients(scale);
+  }
 }
 
 // ---- range
