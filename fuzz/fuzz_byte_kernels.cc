@@ -93,6 +93,8 @@ void fuzz_qconv(Bytes& bytes, bool is_depthwise) {
   auto got = untouched(outputs);
   auto want = untouched(outputs);
   arguments.y = got.data();
+  std::vector<float> ranges(static_cast<std::size_t>(2 * shape.batch * kernel->task_count(shape)));
+  if (width == 4 && bytes.flag()) arguments.ranges = ranges.data();
   run_all_tasks(*kernel, shape, arguments);
   arguments.y = want.data();
   qconv_reference(shape, weights, arguments);

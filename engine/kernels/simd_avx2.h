@@ -49,6 +49,10 @@ struct F32x8 {
     return {_mm256_blendv_ps(otherwise.lanes, _mm256_maskload_ps(from, mask),
                              _mm256_castsi256_ps(mask))};
   }
+  /// Four by four, `step` floats apart.
+  [[nodiscard, gnu::always_inline]] static F32x8 load_quads(const float* from, std::int64_t step) {
+    return {_mm256_loadu2_m128(from + step, from)};
+  }
   [[gnu::always_inline]] void store(float* to) const { _mm256_storeu_ps(to, lanes); }
   [[gnu::always_inline]] void store(float* to, Mask mask) const {
     _mm256_maskstore_ps(to, mask, lanes);

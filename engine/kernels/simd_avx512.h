@@ -54,6 +54,12 @@ struct F32x16 {
                                                           F32x16 otherwise) {
     return {_mm512_mask_loadu_ps(otherwise.lanes, mask, from)};
   }
+  /// Four by four, `step` floats apart.
+  [[nodiscard, gnu::always_inline]] static F32x16 load_quads(const float* from, std::int64_t step) {
+    const __m256 low = _mm256_loadu2_m128(from + step, from);
+    const __m256 high = _mm256_loadu2_m128(from + 3 * step, from + 2 * step);
+    return {_mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1)};
+  }
   [[gnu::always_inline]] void store(float* to) const { _mm512_storeu_ps(to, lanes); }
   [[gnu::always_inline]] void store(float* to, Mask mask) const {
     _mm512_mask_storeu_ps(to, mask, lanes);

@@ -58,6 +58,9 @@ struct QConvArguments {
   const void* residual = nullptr;   ///< where has_residual, of y's type
   const float* x_scales = nullptr;  ///< [batch], where is_dynamic
   const std::uint8_t* x_zeros = nullptr;
+  /// Float output: null, or [batch, task_count, 2], where each task leaves the least and the
+  /// greatest, of 0 and all that is not NaN, of what it makes of each image.
+  float* ranges = nullptr;
 };
 
 using QConvKernel = PackingKernel<QConvShape, QConvWeights, QConvArguments>;

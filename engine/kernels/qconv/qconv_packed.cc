@@ -19,6 +19,8 @@ constexpr std::int64_t kTaskWork = 1 << 20;
 constexpr std::int64_t kReadWork = 4;
 constexpr std::int64_t kForeignReadWork = 8;
 constexpr std::int64_t kLine = 64;
+/// Rows of an image from which on whole tiles of its own are worth more than rows of several.
+constexpr std::int64_t kImageRows = 16;
 
 struct Cut : ProductCut {
   std::int64_t block_rows = 1;  ///< rows of a task that are worked on at once
@@ -46,12 +48,15 @@ struct Scratch {
   std::int64_t row_zeros;   ///< [block_rows] std::int32_t
   std::int64_t row_scales;  ///< [block_rows] float
   std::int64_t row_sums;    ///< [block_rows] std::int32_t
+  std::int64_t start;       ///< of a panel, std::int32_t
+  std::int64_t factors;     ///< of a panel, float
   std::int64_t gathered;    ///< [block_rows] rows
   std::int64_t bytes;
 };
 
 /// Pointers [segments][block_rows] come first.
-Scratch scratch_of(const QConvShape& shape, const QDepth& depth, const Cut& cut) {
+Scratch scratch_of(const QTileSet& tiles, const QConvShape& shape, const QDepth& depth,
+                   const Cut& cut) {
   Scratch scratch{};
   const auto pointer = static_cast<std::int64_t>(sizeof(const std::uint8_t*));
   const std::int64_t words = round_up(4 * cut.block_rows, kLine);
@@ -59,7 +64,10 @@ Scratch scratch_of(const QConvShape& shape, const QDepth& depth, const Cut& cut)
   scratch.row_zeros = scratch.padding + padding_bytes(shape.in_c);
   scratch.row_scales = scratch.row_zeros + words;
   scratch.row_sums = scratch.row_scales + words;
-  scratch.gathered = scratch.row_sums + words;
+  const std::int64_t panel = round_up(4 * tiles.max_vectors * tiles.lanes, kLine);
+  scratch.start = scratch.row_sums + words;
+  scratch.factors = scratch.start + panel;
+  scratch.gathered = scratch.factors + panel;
   scratch.bytes = scratch.gathered +
                   (depth.gathers ? cut.block_rows * 4 * depth.all_steps() + kGatherSlack : 0);
   return scratch;
@@ -77,6 +85,9 @@ struct Task {
   Scratch scratch;
   QConstants constants;
   ProductTask share;
+  std::int64_t index;
+  bool stays_in_image;  ///< the rows of a block are one image's
+  RangeLanes* range;    ///< of what is made of an image; null: nobody asks
 
   template <typename T>
   [[nodiscard]] T* at(std::int64_t offset) const {
@@ -110,7 +121,7 @@ void bring_rows(const Task& task, std::int64_t group, std::int64_t first, std::i
   for (std::int64_t row = 0; row < count; ++row) pointers[row] = gather.to + row * gather.row_bytes;
 }
 
-/// The scales and zero points of the images that a block's rows belong to.
+/// The scales and zero points of the images that a block's rows belong to, where there are several.
 void set_row_scales(const Task& task, std::int64_t first, std::int64_t count) {
   auto* zeros = task.at<std::int32_t>(task.scratch.row_zeros);
   auto* scales = task.at<float>(task.scratch.row_scales);
@@ -130,7 +141,7 @@ QPanelRun block_run(const Task& task, std::int64_t count) {
   run.row_count = count;
   run.segments = task.depth.segments();
   run.steps = task.depth.steps;
-  if (shape.is_dynamic) {
+  if (shape.is_dynamic && !task.stays_in_image) {
     run.row_zeros = task.at<const std::int32_t>(task.scratch.row_zeros);
     run.row_scales = task.at<const float>(task.scratch.row_scales);
   }
@@ -146,12 +157,28 @@ QPanelRun block_run(const Task& task, std::int64_t count) {
   run.residual_factor = task.constants.residual_factor;
   run.residual_zero = task.constants.residual_zero;
   run.y_stride = shape.y_step();
+  run.range = task.range;
   return run;
 }
 
 const void* element_at(const QConvShape& shape, const void* values, std::int64_t index) {
   if (shape.output == QOutput::kFloat) return static_cast<const float*>(values) + index;
   return static_cast<const std::uint8_t*>(values) + index;
+}
+
+/// Takes the scale and the zero point of an image into the constants of a panel.
+void fold_image(const Task& task, std::int64_t image, QPanelRun& run) {
+  const std::uint32_t zero = task.arguments.x_zeros[image];
+  const float scale = task.arguments.x_scales[image];
+  auto* start = task.at<std::int32_t>(task.scratch.start);
+  auto* factors = task.at<float>(task.scratch.factors);
+  for (std::int64_t i = 0; i < run.vectors * task.tiles.lanes; ++i) {
+    const auto off = zero * static_cast<std::uint32_t>(run.weight_sums[i]);
+    start[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(run.start[i]) - off);
+    factors[i] = scale * run.factors[i];
+  }
+  run.start = start;
+  run.factors = factors;
 }
 
 /// Fills in panel `panel` of group `group`, for rows from `first` on.
@@ -169,6 +196,7 @@ void set_panel(const Task& task, std::int64_t group, std::int64_t panel, std::in
   run.weight_zeros = task.words(task.places.weight_zeros(group)) + at;
   run.factors = task.arguments.packed + task.places.factors(group) + at;
   run.bias = task.arguments.packed + bias + at;
+  if (shape.is_dynamic && task.stays_in_image) fold_image(task, first / shape.out_pixels(), run);
   run.y = const_cast<void*>(element_at(shape, task.arguments.y, first * shape.y_step() + column));
   if (shape.has_residual) {
     run.residual =
@@ -176,13 +204,12 @@ void set_panel(const Task& task, std::int64_t group, std::int64_t panel, std::in
   }
 }
 
-/// All panels of the task on rows [first, first + count), at most a block, and of one image where
-/// padding differs from image to image.
+/// All panels of the task on rows [first, first + count), at most a block.
 void run_block(const Task& task, std::int64_t first, std::int64_t count) {
   const QConvShape& shape = task.shape;
   std::uint8_t padding = static_cast<std::uint8_t>(task.constants.x_zero);
   if (shape.is_dynamic) {
-    set_row_scales(task, first, count);
+    if (!task.stays_in_image) set_row_scales(task, first, count);
     padding = task.arguments.x_zeros[first / shape.out_pixels()];
   }
   std::fill_n(task.at<std::uint8_t>(task.scratch.padding), padding_bytes(shape.in_c), padding);
@@ -209,10 +236,35 @@ void run_block(const Task& task, std::int64_t first, std::int64_t count) {
   }
 }
 
+/// The task's pair of image `image`.
+float* range_of(const Task& task, std::int64_t image) {
+  return task.arguments.ranges + (image * task.cut.task_count() + task.index) * 2;
+}
+
+/// Nothing is made of any image yet.
+void clear_ranges(const Task& task) {
+  task.range->clear();
+  for (std::int64_t image = 0; image < task.shape.batch; ++image) {
+    task.range->store(range_of(task, image));
+  }
+}
+
+void leave_range(const Task& task, std::int64_t image) {
+  task.range->store(range_of(task, image));
+  task.range->clear();
+}
+
+/// Padding, constants of panels and ranges are those of one image.
+bool stays_in_image(const QConvShape& shape, const QConvArguments& arguments) {
+  if (arguments.ranges != nullptr) return true;
+  return shape.is_dynamic && (!shape.is_pointwise() || shape.out_pixels() >= kImageRows);
+}
+
 template <const QTileSet& kTiles>
 void run(const QConvShape& shape, const QConvArguments& arguments, std::int64_t index) {
   const Cut cut = cut_of(kTiles, shape);
   const QDepth depth = depth_of(kTiles, shape);
+  RangeLanes lanes;
   const Task task{.tiles = kTiles,
                   .shape = shape,
                   .arguments = arguments,
@@ -220,15 +272,20 @@ void run(const QConvShape& shape, const QConvArguments& arguments, std::int64_t 
                   .depth = depth,
                   .places = QPacked(kTiles, shape),
                   .cut = cut,
-                  .scratch = scratch_of(shape, depth, cut),
+                  .scratch = scratch_of(kTiles, shape, depth, cut),
                   .constants = read_constants(arguments.packed),
-                  .share = product_task(cut, index)};
-  const bool stays_in_image = shape.is_dynamic && !shape.is_pointwise();
+                  .share = product_task(cut, index),
+                  .index = index,
+                  .stays_in_image = stays_in_image(shape, arguments),
+                  .range = arguments.ranges != nullptr ? &lanes : nullptr};
+  if (task.range != nullptr) clear_ranges(task);
   for (std::int64_t row = task.share.row_begin; row < task.share.row_end;) {
     std::int64_t count = std::min(cut.block_rows, task.share.row_end - row);
-    if (stays_in_image) count = std::min(count, shape.out_pixels() - row % shape.out_pixels());
+    if (task.stays_in_image) count = std::min(count, shape.out_pixels() - row % shape.out_pixels());
     run_block(task, row, count);
     row += count;
+    const bool ends_image = row == task.share.row_end || row % shape.out_pixels() == 0;
+    if (task.range != nullptr && ends_image) leave_range(task, (row - 1) / shape.out_pixels());
   }
 }
 
@@ -245,7 +302,7 @@ std::int64_t task_count(const QConvShape& shape) {
 template <const QTileSet& kTiles>
 std::size_t scratch_bytes(const QConvShape& shape) {
   return static_cast<std::size_t>(
-      scratch_of(shape, depth_of(kTiles, shape), cut_of(kTiles, shape)).bytes);
+      scratch_of(kTiles, shape, depth_of(kTiles, shape), cut_of(kTiles, shape)).bytes);
 }
 
 template <const QTileSet& kTiles>

@@ -11,6 +11,7 @@
 
 #include "engine/kernels/qconv/qconv.h"
 #include "engine/kernels/qconv/requantise.h"
+#include "engine/kernels/value_range.h"
 
 namespace lode::engine {
 
@@ -51,6 +52,7 @@ struct QPanelRun {
   std::int32_t residual_zero = 0;
   void* y = nullptr;
   std::int64_t y_stride = 0;
+  RangeLanes* range = nullptr;  ///< float output: takes in what is made; null: nobody asks
 };
 
 /// sums[r] = sum of the elements of row r, over the same segments as a QPanelRun's.

@@ -102,6 +102,7 @@ void finish_row(const QPanelRun& run, std::int64_t row, const std::int32_t* sums
     finish.bias = run.bias[i];
     finish_sum(finish, static_cast<std::int32_t>(sum), run.residual, row * run.residual_stride + i,
                run.y, row * run.y_stride + i);
+    if (run.range != nullptr) run.range->take(static_cast<float*>(run.y)[row * run.y_stride + i]);
   }
 }
 

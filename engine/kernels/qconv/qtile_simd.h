@@ -24,9 +24,11 @@ constexpr std::int64_t kLineBytes = 64;
 }
 
 /// One row's sums of a panel, `columns` of them, in memory: to outputs in whatever way is asked.
+/// `range` takes in those in float.
 template <typename Sums, ActivationKind kKind>
 [[gnu::always_inline]] inline void finish_row(const QPanelRun& run, std::int64_t row,
-                                              const std::int32_t* from) {
+                                              const std::int32_t* from,
+                                              VectorRange<typename Sums::Float>& range) {
   using V = typename Sums::Float;
   for (std::int64_t i = 0; i < run.columns; i += Sums::kLanes) {
     const std::int64_t count = smaller(Sums::kLanes, run.columns - i);
@@ -60,7 +62,10 @@ template <typename Sums, ActivationKind kKind>
     if (run.residual != nullptr) {
       v = add(v, V::load(static_cast<const float*>(run.residual) + residual_at, valid));
     }
-    activate_unfused<kKind>(run.activation, v).store(static_cast<float*>(run.y) + at, valid);
+    v = activate_unfused<kKind>(run.activation, v);
+    float* y = static_cast<float*>(run.y) + at;
+    v.store(y, valid);
+    range.take(count == Sums::kLanes ? v : V::load(y, valid));
   }
 }
 
@@ -72,9 +77,11 @@ template <typename Sums>
       run.output == QOutput::kUint8 ? run.to.activation.kind : run.activation.kind;
   with_activation_kind(
       kind, [&]<ActivationKind kKind>() __attribute__((always_inline)) {
+        VectorRange<typename Sums::Float> range;
         for (std::int64_t i = 0; i < count; ++i) {
-          finish_row<Sums, kKind>(run, row + i, sums + i * width);
+          finish_row<Sums, kKind>(run, row + i, sums + i * width, range);
         }
+        if (run.range != nullptr) range.merge_into(*run.range);
       });
 }
 

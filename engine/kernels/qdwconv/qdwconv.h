@@ -1,7 +1,8 @@
 // Depthwise convolution in eight bits: each channel by itself.
 //
 // QConvShape with groups == in_c == out_c; arithmetic, layouts, weights and reference are
-// qconv.h's. All variants agree to the last bit.
+// qconv.h's. All variants agree to the last bit. A task is of one image, those of an image follow
+// each other: `ranges` are [task_count, 2], a pair a task.
 #pragma once
 
 #include "engine/kernels/dwconv/dwconv.h"

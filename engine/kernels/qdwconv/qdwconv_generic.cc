@@ -7,6 +7,7 @@
 #include "engine/kernels/qconv/constants.h"
 #include "engine/kernels/qconv/finish.h"
 #include "engine/kernels/qdwconv/qdwconv.h"
+#include "engine/kernels/value_range.h"
 
 namespace lode::engine {
 
@@ -74,6 +75,7 @@ struct Task {
   QFinish finish;
   std::int32_t x_zero;
   float x_scale;
+  RangeLanes* range;  ///< null: nobody asks
 };
 
 void run_pixel(const Task& task, const Window& window, std::int64_t pixel) {
@@ -88,11 +90,12 @@ void run_pixel(const Task& task, const Window& window, std::int64_t pixel) {
     sum_taps(window, task.x_zero, first, count, sums);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t c = first + i;
+      const std::int64_t at = pixel * task.shape.y_step() + c;
       finish.factor = task.shape.is_dynamic ? task.x_scale * factors[c] : factors[c];
       finish.bias = factors[channels + c];
       finish_sum(finish, static_cast<std::int32_t>(sums[i]), task.arguments.residual,
-                 pixel * task.shape.residual_step() + c, task.arguments.y,
-                 pixel * task.shape.y_step() + c);
+                 pixel * task.shape.residual_step() + c, task.arguments.y, at);
+      if (task.range != nullptr) task.range->take(static_cast<const float*>(task.arguments.y)[at]);
     }
   }
 }
@@ -126,6 +129,8 @@ void run_row(const Task& task, std::int64_t out_y) {
 
 void run(const QConvShape& shape, const QConvArguments& arguments, std::int64_t index) {
   const QConstants constants = read_constants(arguments.packed);
+  RangeLanes range;
+  range.clear();
   Task task{
       .shape = shape,
       .arguments = arguments,
@@ -137,7 +142,8 @@ void run(const QConvShape& shape, const QConvArguments& arguments, std::int64_t 
                  .residual_factor = constants.residual_factor,
                  .residual_zero = constants.residual_zero},
       .x_zero = constants.x_zero,
-      .x_scale = 1.0F};
+      .x_scale = 1.0F,
+      .range = arguments.ranges != nullptr ? &range : nullptr};
   if (shape.is_dynamic) {
     task.x_zero = arguments.x_zeros[task.share.image];
     task.x_scale = arguments.x_scales[task.share.image];
@@ -145,6 +151,7 @@ void run(const QConvShape& shape, const QConvArguments& arguments, std::int64_t 
   for (std::int64_t out_y = task.share.row_begin; out_y < task.share.row_end; ++out_y) {
     run_row(task, out_y);
   }
+  if (task.range != nullptr) range.store(arguments.ranges + 2 * index);
 }
 
 std::int64_t task_count(const QConvShape& shape) {

@@ -15,6 +15,7 @@
 #include "engine/kernels/qconv/requantise.h"
 #include "engine/kernels/qconv/unfused.h"
 #include "engine/kernels/qdwconv/qplan.h"
+#include "engine/kernels/value_range.h"
 
 namespace lode::engine {
 namespace {
@@ -42,6 +43,7 @@ struct QDwTask {
   Requantisation to;
   std::int32_t least;
   std::int32_t greatest;
+  RangeLanes& range;  ///< of the floats that are made
 };
 
 [[gnu::always_inline]] constexpr bool has(unsigned bits, int index) {
@@ -91,13 +93,17 @@ template <typename V, typename Sums>
              V::first(rows.channels));
     return;
   }
+  using Float = typename Sums::Float;
+  const auto* floats = reinterpret_cast<const float*>(values);
   float* y = static_cast<float*>(task.arguments.y) + at;
-  for (std::int64_t c = 0; c < rows.channels; c += 4) {
-    const std::int64_t count = smaller(4, rows.channels - c);
-    for (std::int64_t i = 0; i < count; ++i) {
-      __builtin_memcpy(y + c + i, values + place_in_block(V::kBytes, c) + i, sizeof(float));
-    }
+  VectorRange<Float> range;
+  for (std::int64_t c = 0; c < rows.channels; c += Float::kLanes) {
+    const std::int64_t count = smaller(Float::kLanes, rows.channels - c);
+    const Float v = Float::load_quads(floats + place_in_block(V::kBytes, c), V::kBytes / 4);
+    v.store(y + c, Float::first(count));
+    range.take(count == Float::kLanes ? v : Float::load(y + c, Float::first(count)));
   }
+  range.merge_into(task.range);
 }
 
 /// The part of a tile that lies in the image: bit i is row or column i of the input.
@@ -286,11 +292,14 @@ template <typename Dot, int kWidest, typename Run>
                                            std::int64_t index, const Run& run) {
   const DwConvTask share = qdw_task(shape, index);
   const QConstants constants = read_constants(arguments.packed);
+  RangeLanes range;
+  range.clear();
   QDwTask task{.shape = shape,
                .arguments = arguments,
                .to = requantisation(arguments.activation, constants.y_scale, constants.y_zero),
                .least = 0,
-               .greatest = 255};
+               .greatest = 255,
+               .range = range};
   task.least = nearest_even(task.to.low) + task.to.zero;
   task.greatest = nearest_even(task.to.high) + task.to.zero;
   QDwRows rows;
@@ -316,6 +325,7 @@ template <typename Dot, int kWidest, typename Run>
     }
     block += sizes.floats;
   }
+  if (arguments.ranges != nullptr) range.store(arguments.ranges + 2 * index);
 }
 
 }  // namespace

@@ -132,29 +132,25 @@ void run_range(const RangeShape& shape, const RangeArguments& arguments, std::in
   const std::int64_t pieces = cut.task_count();
   const RowTask share = row_task(cut, task % pieces);
   const float* first = arguments.x + task / pieces * shape.rows * range_stride(shape);
-  // Two of each, so that one's latency hides the other's.
-  V low[2] = {V::zero(), V::zero()};
-  V high[2] = {V::zero(), V::zero()};
+  // Two, so that one's latency hides the other's.
+  VectorRange<V> ranges[2];
   for (std::int64_t row = share.row_begin; row < share.row_end; ++row) {
     const float* x = first + row * range_stride(shape);
     std::int64_t i = share.begin;
     for (; i + 2 * V::kLanes <= share.end; i += 2 * V::kLanes) {
 #pragma GCC unroll 2
-      for (int j = 0; j < 2; ++j) {
-        const V value = V::load(x + i + j * V::kLanes);
-        low[j] = number_at_most(value, low[j]);
-        high[j] = number_at_least(value, high[j]);
-      }
+      for (int j = 0; j < 2; ++j) ranges[j].take(V::load(x + i + j * V::kLanes));
     }
     for (; i < share.end; i += V::kLanes) {
       // Zeros in the lanes behind the last change no range, which holds zero.
-      const V value = V::load(x + i, V::first(smaller(V::kLanes, share.end - i)));
-      low[0] = number_at_most(value, low[0]);
-      high[0] = number_at_least(value, high[0]);
+      ranges[0].take(V::load(x + i, V::first(smaller(V::kLanes, share.end - i))));
     }
   }
-  arguments.ranges[task * 2] = 0.0F - greatest_lane(negate(number_at_most(low[0], low[1])));
-  arguments.ranges[task * 2 + 1] = greatest_lane(number_at_least(high[0], high[1]));
+  RangeLanes lanes;
+  lanes.clear();
+  ranges[0].merge_into(lanes);
+  ranges[1].merge_into(lanes);
+  lanes.store(arguments.ranges + 2 * task);
 }
 
 template <typename Sums>

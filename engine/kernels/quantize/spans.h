@@ -5,6 +5,7 @@
 #include "engine/kernels/eltwise/rows.h"
 #include "engine/kernels/qconv/requantise.h"
 #include "engine/kernels/quantize/quantize.h"
+#include "engine/kernels/value_range.h"
 
 namespace lode::engine {
 
@@ -19,14 +20,6 @@ struct LinearScale {
   result.scale = low == high ? 1.0F : (high - low) / 255.0F;
   result.zero = nearest_even(clamped(0.0F - low / result.scale, 0.0F, 255.0F));
   return result;
-}
-
-/// The smaller and the greater one; the second where `value` is NaN.
-[[nodiscard, gnu::always_inline]] inline float least_of(float value, float so_far) {
-  return value < so_far ? value : so_far;
-}
-[[nodiscard, gnu::always_inline]] inline float greatest_of(float value, float so_far) {
-  return value > so_far ? value : so_far;
 }
 
 /// A task's pixels, all of one sample.

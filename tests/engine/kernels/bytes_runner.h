@@ -182,6 +182,75 @@ inline void check_qconv(std::span<const QConvKernel* const> kernels, const QConv
   }
 }
 
+/// Least and greatest of 0 and of each image's outputs in float, NaN left out.
+inline std::vector<float> ranges_of_images(const QConvShape& shape,
+                                           const std::vector<std::uint8_t>& y) {
+  std::vector<float> ranges(static_cast<std::size_t>(2 * shape.batch), 0.0F);
+  for (std::int64_t pixel = 0; pixel < shape.batch * shape.out_pixels(); ++pixel) {
+    float* pair = ranges.data() + pixel / shape.out_pixels() * 2;
+    for (std::int64_t c = 0; c < shape.out_c; ++c) {
+      float value = 0.0F;
+      const auto at = static_cast<std::size_t>(pixel * shape.y_step() + c) * sizeof(value);
+      std::memcpy(&value, y.data() + at, sizeof(value));
+      if (value < pair[0]) pair[0] = value;
+      if (value > pair[1]) pair[1] = value;
+    }
+  }
+  return ranges;
+}
+
+/// The pairs of each image, `pieces` of them, as one.
+inline std::vector<float> merged_ranges(const std::vector<float>& pairs, std::int64_t pieces) {
+  std::vector<float> ranges;
+  for (std::size_t i = 0; i < pairs.size(); i += 2) {
+    if (i % static_cast<std::size_t>(2 * pieces) == 0) ranges.insert(ranges.end(), 2, 0.0F);
+    float* pair = ranges.data() + ranges.size() - 2;
+    pair[0] = std::min(pair[0], pairs[i]);
+    pair[1] = std::max(pair[1], pairs[i + 1]);
+  }
+  return ranges;
+}
+
+/// Every variant leaves the ranges of what it writes, and writes the reference's bits where the
+/// activation is exact. The first image is NaN from end to end where there are several.
+inline void check_ranges(std::span<const QConvKernel* const> kernels, bool has_image_tasks,
+                         QConvShape shape, const Activation& activation = {}) {
+  shape.output = QOutput::kFloat;
+  shape.is_dynamic = true;
+  QConvData data(shape);
+  const bool has_nan = shape.batch > 1;
+  if (has_nan) data.x_scales[0] = std::nanf("");
+  const bool is_exact =
+      activation.kind != ActivationKind::kSigmoid && activation.kind != ActivationKind::kSilu;
+  const auto behind_nan = [&](const std::vector<std::uint8_t>& all) {
+    const std::int64_t image = output_bytes(shape) / shape.batch;
+    return std::vector<std::uint8_t>(all.begin() + (has_nan ? image : 0), all.end());
+  };
+  const auto want = behind_nan(qconv_reference_of(shape, data, activation));
+  for (const QConvKernel* kernel : kernels) {
+    if (!takes(*kernel, shape)) continue;
+    SCOPED_TRACE(fmt::format("{} {} {} workers", kernel->name, text_of(shape), shape.workers));
+    const AlignedFloats packed = pack_weights(*kernel, shape, data.weights);
+    const std::int64_t tasks = kernel->task_count(shape);
+    const std::int64_t pieces = has_image_tasks ? tasks / shape.batch : tasks;
+    GuardedOutput pairs(2 * shape.batch * pieces);
+    GuardedBytes y(output_bytes(shape));
+    QConvArguments arguments = data.arguments(y.data(), activation);
+    arguments.packed = packed.data();
+    arguments.ranges = pairs.data();
+    run_all_tasks(*kernel, shape, arguments);
+    ASSERT_TRUE(y.guards_intact() && pairs.guards_intact());
+    if (is_exact) {
+      ASSERT_EQ(first_unequal(behind_nan(y.values()), want, sizeof(float)), "");
+    }
+    const auto ranges = merged_ranges(pairs.values(), pieces);
+    ASSERT_EQ(ranges, ranges_of_images(shape, y.values()));
+    if (has_nan && is_exact) {
+      ASSERT_EQ(ranges[0] - ranges[1], 0.0F);
+    }
+  }
+}
+
 /// A square convolution padded by `pad` on every side.
 inline QConvShape square_qconv(std::int64_t size, std::int64_t in_c, std::int64_t out_c,
                                std::int64_t kernel = 1, std::int64_t stride = 1,

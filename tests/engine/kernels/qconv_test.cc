@@ -195,6 +195,25 @@ TEST(QConv, EachImageHasItsOwnScale) {
   }
 }
 
+TEST(QConv, RangesOfEachImageWhateverTheCut) {
+  for (std::int64_t columns = 1; columns <= 70; ++columns) {
+    check_ranges(qconv_kernels(), false, square_qconv(3, 40, columns));
+  }
+  for (const Activation& activation : all_activations()) {
+    for (const std::int64_t kernel : {1, 3}) {
+      for (const std::int64_t workers : {1, 2, 3}) {
+        QConvShape shape = square_qconv(16, 36, 90, kernel, 1, kernel / 2);
+        shape.batch = 3;
+        shape.workers = workers;
+        check_ranges(qconv_kernels(), false, shape, activation);
+        shape.has_residual = true;
+        shape.y_stride = 100;
+        check_ranges(qconv_kernels(), false, shape, activation);
+      }
+    }
+  }
+}
+
 TEST(QConv, ExtremesDoNotSaturate) {
   QConvShape shape = square_qconv(4, 640, 64);
   QConvData data(shape);

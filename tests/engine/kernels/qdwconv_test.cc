@@ -103,6 +103,23 @@ TEST(QDwConv, WeightsAndScalesOfEveryKind) {
   check(shape, {ActivationKind::kRelu, 0.0F, 0.0F});
 }
 
+TEST(QDwConv, RangesOfEachImageWhateverTheCut) {
+  for (std::int64_t channels = 1; channels <= 150; ++channels) {
+    check_ranges(qdwconv_kernels(), true, depthwise(5, 6, channels, {3, 1, 1, 1}));
+  }
+  for (const Activation& activation : all_activations()) {
+    for (const std::int64_t workers : {1, 2, 3}) {
+      QConvShape shape = depthwise(23, 9, 140, {3, 1, 1, 1});
+      shape.batch = 3;
+      shape.workers = workers;
+      check_ranges(qdwconv_kernels(), true, shape, activation);
+      shape.y_stride = 150;
+      check_ranges(qdwconv_kernels(), true, shape, activation);
+      check_ranges(qdwconv_kernels(), true, depthwise(9, 9, 40, {7, 1, 3, 3}), activation);
+    }
+  }
+}
+
 TEST(QDwConv, ManyBandsOfManyImages) {
   QConvShape shape = depthwise(57, 33, 40, {3, 1, 1, 1});
   shape.batch = 2;
