@@ -31,6 +31,10 @@ constexpr ProductInputs kQLinearConv{.int_bias = kQConvBias,
                                      .y_zero = kQConvZeroPoint};
 constexpr ProductInputs kQGemm{
     .int_bias = kQGemmBias, .y_scale = kQGemmScale, .y_zero = kQGemmZeroPoint};
+/// Rows of an image from which on a tile is no worse off within it than across images, as ranges
+/// ask.
+constexpr std::int64_t kLeastRangePixels = 16;
+
 constexpr ProductInputs kDynamic{.float_bias = kDynamicBias,
                                  .residual = {kDynamicResidual, kVariadic, kVariadic}};
 
@@ -159,6 +163,7 @@ Result<Step> product_step(LowerContext& context, const ProductInputs& inputs, QC
                              .scratch = arguments.scratch,
                              .activation = activation};
         if (shape.has_residual) bound.residual = arguments.inputs[inputs.residual.data];
+        if (arguments.outputs.size() > 1) bound.ranges = float_output(arguments, 1);
         if (shape.is_dynamic) {
           bound.x_scales = float_input(arguments, inputs.x.scale);
           bound.x_zeros = byte_input(arguments, inputs.x.zero_point);
@@ -192,7 +197,12 @@ Result<Step> lower_conv_of(LowerContext& context, const ProductInputs& inputs, b
   }
   Constants constants(context, inputs, weight[0], is_dynamic);
   set_arithmetic(context, inputs, constants, is_dynamic, shape);
-  return product_step(context, inputs, shape, std::move(constants), [](QConvWeights&) {});
+  LODE_TRY(Step step,
+           product_step(context, inputs, shape, std::move(constants), [](QConvWeights&) {}));
+  if (shape.output == QOutput::kFloat && shape.out_pixels() >= kLeastRangePixels) {
+    step.range_pieces = is_depthwise(shape) ? step.task_count / shape.batch : step.task_count;
+  }
+  return step;
 }
 
 /// [rows, columns] of bytes with rows and columns exchanged.

@@ -18,6 +18,9 @@ constexpr std::array kMachinePasses = {
                    "that step over other channels"},
     MachinePassDef{MachinePass::kWinograd, "winograd",
                    "fewer multiplications for 3x3 kernels of stride 1, at a larger error"},
+    MachinePassDef{MachinePass::kFuseRanges, "fuse_ranges",
+                   "convolutions leave the range of what they write to the dynamic quantisation "
+                   "behind them, which need not read it once more; asks for a kernel that does"},
     MachinePassDef{MachinePass::kFuseBands, "fuse_bands",
                    "convolutions that follow each other go through the image together, a band of "
                    "rows at a time, where what is between them would leave the caches; asks for "

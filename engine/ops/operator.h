@@ -84,6 +84,9 @@ struct Step {
   /// Multiplications and additions of the definition, of convolutions and matrix products only: a
   /// kernel that needs fewer has more than its machine's FLOP/s. 0: not counted.
   double flops = 0.0;
+  /// Pairs of least and greatest, of 0 and the values, that `run` leaves for each image of output 0
+  /// in a float output 1 [images, range_pieces, 2], where the step is given one. 0: it cannot.
+  std::int64_t range_pieces = 0;
   /// What `run` calls, where that is a kernel of the convolutions (engine/ops/conv_call.h): a plan
   /// may call it otherwise, on bands of rows.
   std::shared_ptr<const ConvCall> conv;

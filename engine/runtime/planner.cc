@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "engine/ops/lowering.h"
+#include "engine/ops/quantization.h"
 #include "engine/passes/rewrite.h"
 #include "engine/runtime/batch_split.h"
 #include "engine/runtime/buffer_lifetimes.h"
 #include "engine/runtime/concat_in_place.h"
 #include "engine/runtime/fuse_bands.h"
+#include "engine/runtime/fuse_ranges.h"
 #include "engine/runtime/reference_step.h"
 
 namespace lode::engine {
@@ -85,6 +87,7 @@ class Planner {
   }
 
   Status add_node(const Node& node);
+  bool fuse_range(const Node& node);
   void add_view(const Node& node);
   void join(const Node& concat);
   [[nodiscard]] std::vector<ValueInfo> infos(const std::vector<ValueId>& ids) const;
@@ -452,7 +455,32 @@ void Planner::join(const Node& concat) {
   copies(output).add(whole);
 }
 
+/// Has the step that makes the node's input leave its range as well, in as many pairs as suit it.
+bool Planner::fuse_range(const Node& node) {
+  if (node.domain != kOwnDomain || node.op_type != "DynamicRange") return false;
+  if (!passes_.allow(MachinePass::kFuseRanges)) return false;
+  PassReport& report = decision(MachinePass::kFuseRanges);
+  RangeMaker maker = find_range_maker(graph_, node, parts_.steps);
+  if (maker.step != nullptr && rounds_) {
+    maker = {nullptr, "its input is rounded behind the step that makes it"};
+  }
+  if (maker.step == nullptr) {
+    refuse(report, node, std::move(maker.why_not));
+    return false;
+  }
+  const ValueId id = node.outputs[0];
+  ValueInfo& ranges = parts_.inferred.values[static_cast<std::size_t>(id)];
+  const std::int64_t pairs = maker.step->output_shape[0] * maker.step->step.range_pieces;
+  ranges.shape = Shape{ranges.shape[0], pairs / ranges.shape[0], 2};
+  const Place place{.buffer = add_arena_buffer(byte_size(ranges)), .placement = {}};
+  copies(id).add(place);
+  maker.step->outputs.push_back(argument(id, place));
+  ++report.changes;
+  return true;
+}
+
 Status Planner::add_node(const Node& node) {
+  if (fuse_range(node)) return {};
   LODE_TRY(const OperatorDef* definition, find_operator(node));
   if (definition->is_view) {
     add_view(node);
