@@ -209,7 +209,8 @@ void add_question_flags(CLI::App& command, SweepFlags& flags) {
   command
       .add_option("--baseline", flags.asked.baseline,
                   "ratios of each point to the one that has these values and is otherwise alike: "
-                  "precision=fp32, or sut=engine,precision=fp32")
+                  "precision=fp32, or sut=engine,precision=fp32; separated by ; where values hold "
+                  "commas")
       ->type_name("KEY=VALUE,...");
   command.add_option("--format", flags.format, "text, json, csv or md")
       ->check(CLI::IsMember(format_names()));

@@ -92,8 +92,10 @@ Result<sweep::Constraint> parse_constraint(std::string_view flag, const std::str
 
 Result<std::vector<sweep::Named>> parse_baseline(std::string_view text) {
   std::vector<sweep::Named> baseline;
+  // As for --set: values that hold commas are separated by semicolons.
+  const char separator = text.find(';') == std::string_view::npos ? ',' : ';';
   while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(','), text.size());
+    const std::size_t comma = std::min(text.find(separator), text.size());
     const std::string_view part = text.substr(0, comma);
     const std::size_t equals = part.find('=');
     if (equals == 0 || equals == std::string_view::npos || equals + 1 == part.size()) {

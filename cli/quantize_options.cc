@@ -47,8 +47,8 @@ void add_number_flags(CLI::App& command, QuantizeChoices& choices) {
       ->check(CLI::Range(0.0, 1.0));
   command
       .add_option("--correction-samples", choices.correction_samples,
-                  "calibration samples that bias correction looks at, held in memory (default: "
-                  "128)")
+                  "calibration samples that bias correction and --equalise auto look at, held in "
+                  "memory (default: 128)")
       ->check(CLI::Range(1, 1'000'000));
   command
       .add_option("--calibration-samples", choices.calibration_samples,

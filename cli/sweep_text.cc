@@ -73,8 +73,7 @@ std::vector<const Figure*> ratio_figures(const Summary& summary, const sweep::Qu
   return figures;
 }
 
-std::string ratio_text(const PointSummary& point, std::size_t index, const Figure& figure) {
-  if (point.baseline == index) return point.find(figure) != nullptr ? "baseline" : "-";
+std::string ratio_text(const PointSummary& point, const Figure& figure) {
   const stats::Estimate* ratio = point.find_ratio(figure);
   if (ratio == nullptr) return "-";
   if (!has_interval(*ratio)) return fmt::format("{:.3f}x", ratio->value);
@@ -89,6 +88,7 @@ Table people_table(const Plan& plan, const Summary& summary, const sweep::Questi
   table.columns.push_back({"valid", true});
   for (const Figure* figure : figures) table.columns.push_back({std::string(figure->name), true});
   const std::vector<const Figure*> ratios = ratio_figures(summary, question);
+  if (!ratios.empty()) table.columns.push_back({"baseline", true});
   for (const Figure* figure : ratios) {
     table.columns.push_back({fmt::format("{} ratio", figure->name), true});
   }
@@ -102,7 +102,10 @@ Table people_table(const Plan& plan, const Summary& summary, const sweep::Questi
     }
     row.push_back(fmt::format("{}/{}", point.valid, plan.repeats));
     for (const Figure* figure : figures) row.push_back(people_value(*figure, point.find(*figure)));
-    for (const Figure* figure : ratios) row.push_back(ratio_text(point, i, *figure));
+    if (!ratios.empty()) {
+      row.push_back(point.baseline.has_value() ? std::to_string(*point.baseline + 1) : "-");
+    }
+    for (const Figure* figure : ratios) row.push_back(ratio_text(point, *figure));
     row.emplace_back(point.on_front ? "*" : "");
     row.push_back(point.trouble);
     table.rows.push_back(std::move(row));
@@ -111,22 +114,36 @@ Table people_table(const Plan& plan, const Summary& summary, const sweep::Questi
 }
 
 /// "p99_ns", "p99_ns_lower", "p99_ns_upper".
-void add_plain_columns(const Figure& figure, Table& table) {
-  std::string name = fmt::format("{}_{}", figure.name, record::unit_name(figure.unit));
+void add_plain_columns(std::string name, Table& table) {
   std::replace(name.begin(), name.end(), '/', '_');
   for (const std::string_view part : {"", "_lower", "_upper"}) {
     table.columns.push_back({name + std::string(part), true});
   }
 }
 
-Table plain_table(const Plan& plan, const Summary& summary) {
+void add_plain_cells(const stats::Estimate* estimate, std::vector<std::string>& row) {
+  row.push_back(estimate != nullptr ? fmt::format("{}", estimate->value) : "");
+  const bool bounds = estimate != nullptr && has_interval(*estimate);
+  row.push_back(bounds ? fmt::format("{}", estimate->lower) : "");
+  row.push_back(bounds ? fmt::format("{}", estimate->upper) : "");
+}
+
+Table plain_table(const Plan& plan, const Summary& summary, const sweep::Question& question) {
   Table table;
   table.columns.push_back({"point"});
   for (const sweep::Axis& axis : plan.axes) table.columns.push_back({axis.key});
   for (const std::string_view name : {"valid_runs", "runs", "on_front", "is_best", "trouble"}) {
     table.columns.push_back({std::string(name)});
   }
-  for (const Figure& figure : record::all_figures()) add_plain_columns(figure, table);
+  for (const Figure& figure : record::all_figures()) {
+    add_plain_columns(fmt::format("{}_{}", figure.name, record::unit_name(figure.unit)), table);
+  }
+  if (!question.baseline.empty()) {
+    table.columns.push_back({"baseline"});
+    for (const Figure& figure : record::all_figures()) {
+      add_plain_columns(fmt::format("{}_ratio", figure.name), table);
+    }
+  }
   for (std::size_t i = 0; i < plan.points.size(); ++i) {
     const PointSummary& point = summary.points[i];
     std::vector<std::string> row = {plan.points[i].name};
@@ -139,12 +156,12 @@ Table plain_table(const Plan& plan, const Summary& summary) {
     row.emplace_back(point.on_front ? "1" : "0");
     row.emplace_back(summary.best == i ? "1" : "0");
     row.push_back(point.trouble);
-    for (const Figure& figure : record::all_figures()) {
-      const stats::Estimate* estimate = point.find(figure);
-      row.push_back(estimate != nullptr ? fmt::format("{}", estimate->value) : "");
-      const bool bounds = estimate != nullptr && has_interval(*estimate);
-      row.push_back(bounds ? fmt::format("{}", estimate->lower) : "");
-      row.push_back(bounds ? fmt::format("{}", estimate->upper) : "");
+    for (const Figure& figure : record::all_figures()) add_plain_cells(point.find(figure), row);
+    if (!question.baseline.empty()) {
+      row.push_back(point.baseline.has_value() ? plan.points[*point.baseline].name : "");
+      for (const Figure& figure : record::all_figures()) {
+        add_plain_cells(point.find_ratio(figure), row);
+      }
     }
     table.rows.push_back(std::move(row));
   }
@@ -173,9 +190,8 @@ std::string legend(const Plan& plan, const Summary& summary, const sweep::Questi
     text += "One repeat: how much a point varies from run to run is not known; see --repeats.\n";
   }
   if (!question.baseline.empty()) {
-    text +=
-        "Ratios say how many times better than the baseline a point is, with 95% intervals over "
-        "pairs of runs\nof a repeat.\n";
+    text += fmt::format("Ratios say how many times better than its baseline a point is{}.\n",
+                        plan.repeats > 1 ? ", with 95% intervals over the repeats" : "");
   }
   if (!question.front.empty()) {
     std::string names;
@@ -246,7 +262,7 @@ std::string render_plan(const Plan& plan, Format format) {
 std::string render_sweep(const Plan& plan, const Summary& summary, const sweep::Question& question,
                          Format format) {
   if (format == Format::kJson) return sweep::to_json(plan, summary, question);
-  if (format == Format::kCsv) return render_table(plain_table(plan, summary), format);
+  if (format == Format::kCsv) return render_table(plain_table(plan, summary, question), format);
   std::string text = render_table(people_table(plan, summary, question), format);
   if (format != Format::kText) return text;
   return text + legend(plan, summary, question) + best_line(plan, summary, question);

@@ -45,7 +45,9 @@ Result<Range> read_range(const std::string& value, const Json& json) {
 Status check_keys(const Json& json) {
   if (!json.is_object()) return runtime_error("expected an object with the key 'schema'");
   if (json.contains("schema") && json["schema"] != kSchema) {
-    return runtime_error("schema is {}; this version reads '{}'", json["schema"].dump(), kSchema);
+    return runtime_error(
+        "schema is {}; this version reads '{}': calibrate anew with --write-calibration-table",
+        json["schema"].dump(), kSchema);
   }
   const std::set<std::string> known = {"schema", "method", "samples", "equalised", "ranges"};
   for (const auto& [key, value] : json.items()) {

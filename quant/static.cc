@@ -65,8 +65,8 @@ class StaticQuantizer {
     if (options_.equalise != Toggle::kAuto &&
         table.equalised != (options_.equalise == Toggle::kOn)) {
       return usage_error(
-          "the calibration table is of a model that was {}equalised, and --equalise is {}: leave "
-          "--equalise out, or calibrate anew",
+          "the calibration table is of a model that was {}equalised, and --equalise is {}: say "
+          "--equalise auto, or calibrate anew",
           table.equalised ? "" : "not ", options_.equalise == Toggle::kOn ? "on" : "off");
     }
     if (table.equalised && !has_samples()) {

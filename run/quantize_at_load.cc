@@ -50,6 +50,11 @@ Result<QuantizedAtLoad> quantize_at_load(const config::ResolvedConfig& config,
   LODE_TRY(engine::Graph graph, engine::import_onnx(values.model));
   auto quantized = quantizer->run(std::move(graph), choices, data);
   if (!quantized.ok()) return quantized.error().within(values.model.string());
+  if (const auto& choice = quantized->report.equalise_choice; choice.has_value()) {
+    log(LogLevel::kInfo, "{}equalised: KL {:.3g} nats equalised, {:.3g} unchanged",
+        choice->equalised.mean_kl < choice->unchanged.mean_kl ? "" : "not ",
+        choice->equalised.mean_kl, choice->unchanged.mean_kl);
+  }
   LODE_TRY(loaded.model, engine::Model::from_graph(std::move(quantized->graph), options));
   return loaded;
 }

@@ -49,7 +49,9 @@ Result<std::optional<RunOutcome>> read_outcome(const fs::path& directory, const 
   RunOutcome outcome{.repeat = step.repeat, .record = {}, .failure = {}};
   const fs::path run = run_directory(directory, point, step.repeat);
   std::error_code error;
-  if (fs::exists(run, error)) {
+  const bool is_made = fs::exists(run, error);
+  if (error) return runtime_error("cannot look at {}: {}", run.string(), error.message());
+  if (is_made) {
     LODE_TRY(record::Record record, record::read_record(run));
     if (record.interrupted) return std::optional<RunOutcome>();
     const Status same = check_files(record, plan);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include <fmt/ranges.h>
 
@@ -37,6 +38,12 @@ std::vector<FigureValue> figures_of(const std::vector<RunOutcome>& runs, Rng& rn
   return figures;
 }
 
+const Named* find_value(const std::vector<Named>& values, const std::string& name) {
+  const auto at = std::find_if(values.begin(), values.end(),
+                               [&](const Named& each) { return each.name == name; });
+  return at == values.end() ? nullptr : &*at;
+}
+
 /// Values of the figure in repeats in which both points have a valid one, pair by pair.
 struct Pairs {
   std::vector<double> point;
@@ -57,7 +64,10 @@ Pairs pairs_of(const Figure& figure, const PointSummary& point, const PointSumma
     if (other == baseline.runs.end()) continue;
     const std::optional<double> a = valid_value(figure, run);
     const std::optional<double> b = valid_value(figure, *other);
-    if (!a.has_value() || !b.has_value() || *a <= 0.0 || *b <= 0.0) continue;
+    if (!a.has_value() || !b.has_value()) continue;
+    // What has no logarithm has no ratio either, but for a share of zero beside one that is not.
+    const bool is_share = figure.unit == record::FigureUnit::kFraction;
+    if (*b <= 0.0 || (*a <= 0.0 && !is_share)) continue;
     pairs.point.push_back(*a);
     pairs.baseline.push_back(*b);
   }
@@ -93,10 +103,37 @@ void hold_against_baseline(const Plan& plan, const Question& question, Summary& 
   }
 }
 
-const Named* find_value(const std::vector<Named>& values, const std::string& name) {
-  const auto at = std::find_if(values.begin(), values.end(),
-                               [&](const Named& each) { return each.name == name; });
-  return at == values.end() ? nullptr : &*at;
+/// All points that have the values of `baseline` and are otherwise like point `index`.
+std::vector<std::size_t> baselines_of(const Plan& plan, std::size_t index,
+                                      const std::vector<Named>& baseline) {
+  const std::vector<Named>& own = plan.points[index].values;
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < plan.points.size(); ++i) {
+    const std::vector<Named>& values = plan.points[i].values;
+    const bool has_all = std::all_of(baseline.begin(), baseline.end(), [&](const Named& wanted) {
+      const Named* value = find_value(values, wanted.name);
+      return value != nullptr && value->value == wanted.value;
+    });
+    const bool is_alike = std::all_of(values.begin(), values.end(), [&](const Named& value) {
+      const Named* mine = find_value(own, value.name);
+      return find_value(baseline, value.name) != nullptr || mine == nullptr ||
+             mine->value == value.value;
+    });
+    if (has_all && is_alike) found.push_back(i);
+  }
+  return found;
+}
+
+/// A key in which two points differ.
+std::string differing_key(const Point& first, const Point& second) {
+  for (const Named& each : first.values) {
+    const Named* other = find_value(second.values, each.name);
+    if (other == nullptr || other->value != each.value) return each.name;
+  }
+  for (const Named& each : second.values) {
+    if (find_value(first.values, each.name) == nullptr) return each.name;
+  }
+  return {};
 }
 
 std::string trouble_of(const std::vector<RunOutcome>& runs) {
@@ -187,7 +224,12 @@ const stats::Estimate* PointSummary::find_ratio(const Figure& figure) const {
 }
 
 Status check_baseline(const Plan& plan, const std::vector<Named>& baseline) {
+  if (baseline.empty()) return {};
+  std::set<std::string> named;
   for (const Named& wanted : baseline) {
+    if (!named.insert(wanted.name).second) {
+      return usage_error("--baseline: '{}' is given twice", wanted.name);
+    }
     const auto axis = std::find_if(plan.axes.begin(), plan.axes.end(),
                                    [&](const Axis& each) { return each.key == wanted.name; });
     if (axis == plan.axes.end()) {
@@ -200,26 +242,29 @@ Status check_baseline(const Plan& plan, const std::vector<Named>& baseline) {
                          wanted.value);
     }
   }
-  return {};
+  bool is_any = false;
+  for (std::size_t i = 0; i < plan.points.size(); ++i) {
+    const std::vector<std::size_t> candidates = baselines_of(plan, i, baseline);
+    if (candidates.size() > 1) {
+      const Point& first = plan.points[candidates[0]];
+      const Point& second = plan.points[candidates[1]];
+      return usage_error(
+          "--baseline: point {} could be held against {} and against {}; name {} too",
+          plan.points[i].name, first.name, second.name, differing_key(first, second));
+    }
+    is_any = is_any || (candidates.size() == 1 && candidates[0] != i);
+  }
+  if (is_any) return {};
+  return usage_error(
+      "--baseline: no point but the baseline itself is otherwise like it; name the keys that "
+      "change "
+      "together with these, too");
 }
 
 std::optional<std::size_t> baseline_of(const Plan& plan, std::size_t index,
                                        const std::vector<Named>& baseline) {
-  const std::vector<Named>& own = plan.points[index].values;
-  for (std::size_t i = 0; i < plan.points.size(); ++i) {
-    const std::vector<Named>& values = plan.points[i].values;
-    const bool has_all = std::all_of(baseline.begin(), baseline.end(), [&](const Named& wanted) {
-      const Named* value = find_value(values, wanted.name);
-      return value != nullptr && value->value == wanted.value;
-    });
-    const bool is_alike = std::all_of(values.begin(), values.end(), [&](const Named& value) {
-      const Named* mine = find_value(own, value.name);
-      return find_value(baseline, value.name) != nullptr || mine == nullptr ||
-             mine->value == value.value;
-    });
-    if (has_all && is_alike) return i;
-  }
-  return std::nullopt;
+  const std::vector<std::size_t> candidates = baselines_of(plan, index, baseline);
+  return candidates.empty() ? std::nullopt : std::optional(candidates.front());
 }
 
 Summary summarize(const Plan& plan, std::vector<std::vector<RunOutcome>> runs,

@@ -1,6 +1,8 @@
 // Summary -> sweep.json, and what was asked back from it.
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "results/record/json_cursor.h"
@@ -83,10 +85,19 @@ Json best_json(const Plan& plan, const Summary& summary, const Question& questio
 }
 
 std::string baseline_text(const std::vector<Named>& baseline) {
+  const bool has_comma = std::any_of(baseline.begin(), baseline.end(), [](const Named& each) {
+    return each.value.find(',') != std::string::npos;
+  });
   std::string text;
   for (const Named& each : baseline) {
-    text += fmt::format("{}{}={}", text.empty() ? "" : ",", each.name, each.value);
+    text += fmt::format("{}{}={}",
+                        text.empty() ? ""
+                        : has_comma  ? ";"
+                                     : ",",
+                        each.name, each.value);
   }
+  // One that stands alone needs its separator as well, to be told from two.
+  if (has_comma && baseline.size() == 1) text += ";";
   return text;
 }
 

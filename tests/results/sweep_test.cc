@@ -191,15 +191,28 @@ TEST(SweepBaseline, IsTheOtherwiseSamePoint) {
   const Plan plan = plan_of_two_suts();
   const std::vector<Named> engine = {{"sut", "engine"}};
   EXPECT_EQ(baseline_of(plan, 0, engine), 0U);
-  EXPECT_EQ(baseline_of(plan, 2, engine), 0U);  // whose batch means nothing to the process
   EXPECT_EQ(baseline_of(plan, 4, engine), 3U);
   EXPECT_EQ(baseline_of(plan, 1, {{"batch", "1"}}), 0U);
   EXPECT_EQ(baseline_of(plan, 3, {{"batch", "1"}}), std::nullopt);  // not in mode a
 }
 
+TEST(SweepBaseline, IsRefusedWhereItIsNotOnePoint) {
+  const Plan plan = plan_of_two_suts();
+  EXPECT_TRUE(check_baseline(plan, {}).ok());
+  EXPECT_TRUE(check_baseline(plan, {{"sut", "engine"}, {"batch", "4"}}).ok());
+  // Batch means nothing to the process, so that it could be held against either.
+  EXPECT_THAT(check_baseline(plan, {{"sut", "engine"}}).error().message,
+              HasSubstr("could be held against"));
+  EXPECT_THAT(check_baseline(plan, {{"sut", "engine"}}).error().message,
+              HasSubstr("name batch too"));
+  EXPECT_THAT(check_baseline(plan, {{"sut", "process:x"}, {"batch", "1"}}).error().message,
+              HasSubstr("no point but the baseline itself"));
+  EXPECT_THAT(check_baseline(plan, {{"batch", "1"}, {"batch", "4"}}).error().message,
+              HasSubstr("'batch' is given twice"));
+}
+
 TEST(SweepBaseline, WhatIsNoAxisOrValueIsNamed) {
   const Plan plan = plan_of_two_suts();
-  EXPECT_TRUE(check_baseline(plan, {{"sut", "engine"}, {"batch", "4"}}).ok());
   EXPECT_THAT(check_baseline(plan, {{"threads", "1"}}).error().message,
               HasSubstr("'threads' is no axis of the sweep"));
   EXPECT_THAT(check_baseline(plan, {{"batch", "3"}}).error().message,

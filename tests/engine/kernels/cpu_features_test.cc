@@ -2,6 +2,8 @@
 #include "engine/kernels/cpu_features.h"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <string>
@@ -37,8 +39,12 @@ TEST(CpuFeatures, DetectionAgreesWithTheKernel) {
   EXPECT_EQ(best_isa() >= Isa::kAvx2, avx2);
   EXPECT_EQ(best_isa() >= Isa::kAvx512, avx512);
   EXPECT_EQ(best_isa() >= Isa::kAvx512Vnni, avx512 && has("avx512_vnni"));
-  // Linux may refuse the tiles where the processor has them: no more than the flags is all.
-  EXPECT_TRUE(best_isa() < Isa::kAvx512Amx || (has("avx512_vnni") && has("amx_int8")));
+#if defined(__x86_64__)
+  // Linux may refuse the tiles where the processor has them.
+  const bool tiles = has("amx_tile") && has("amx_int8") &&
+                     syscall(SYS_arch_prctl, /*ARCH_REQ_XCOMP_PERM*/ 0x1023, 18) == 0;
+  EXPECT_EQ(best_isa() >= Isa::kAvx512Amx, avx512 && has("avx512_vnni") && tiles);
+#endif
 }
 
 }  // namespace
