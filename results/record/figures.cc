@@ -45,7 +45,8 @@ constexpr std::array kFigures = {
     Figure{"p99.9", FigureUnit::kNs, false, "latency", latency<&D::p99_9>},
     Figure{"mean", FigureUnit::kNs, false, "latency", latency<&D::mean>},
     Figure{"throughput", FigureUnit::kSamplesPerS, true, "samples answered a second", throughput},
-    Figure{"memory", FigureUnit::kBytes, false, "peak memory of the process, and of its SUT's", memory},
+    Figure{"memory", FigureUnit::kBytes, false, "peak memory of the process, and of its SUT's",
+           memory},
     Figure{"top1", FigureUnit::kFraction, true, "accuracy", accuracy<&Accuracy::top1>},
     Figure{"top5", FigureUnit::kFraction, true, "accuracy", accuracy<&Accuracy::top5>},
 };

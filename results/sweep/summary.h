@@ -86,7 +86,7 @@ struct Summary {
 [[nodiscard]] std::optional<std::size_t> baseline_of(const Plan& plan, std::size_t index,
                                                      const std::vector<Named>& baseline);
 
-/// An error that names what of `baseline` is no axis of the plan, none of an axis's values, or given
+/// An error that names what of `baseline` is no axis of the plan, none of its values, or given
 /// twice; the points between which a point's baseline is not decided; or that no point has one but
 /// the baselines themselves.
 [[nodiscard]] Status check_baseline(const Plan& plan, const std::vector<Named>& baseline);
