@@ -33,6 +33,7 @@ QConvShape qconv_shape(Bytes& bytes, bool is_depthwise) {
   shape.x_is_plain = false;
   shape.prologue = ConvPrologue::kNone;
   shape.output = bytes.flag() ? QOutput::kUint8 : QOutput::kFloat;
+  shape.adds_bytes = shape.output == QOutput::kUint8 && shape.has_residual && bytes.flag();
   shape.is_dynamic = shape.output == QOutput::kFloat && bytes.flag();
   shape.has_weight_zeros = bytes.flag();
   shape.weight_bits = bytes.flag() ? 8 : 7;
@@ -77,6 +78,8 @@ void fuzz_qconv(Bytes& bytes, bool is_depthwise) {
   weights.y_zero = bytes.byte();
   weights.residual_scale = bytes.scale();
   weights.residual_zero = bytes.byte();
+  weights.sum_scale = bytes.scale();
+  weights.sum_zero = bytes.byte();
   const auto x_scales = magnitudes(bytes.floats(shape.batch), 0.001F);
   const auto x_zeros = bytes.octets(shape.batch);
   QConvArguments arguments;

@@ -23,12 +23,16 @@ struct ProductInputs {
   OperandInputs residual{kVariadic, kVariadic, kVariadic};
   std::size_t y_scale = kVariadic;
   std::size_t y_zero = kVariadic;
+  std::size_t sum_scale = kVariadic;
+  std::size_t sum_zero = kVariadic;
 };
 
 constexpr ProductInputs kQLinearConv{.int_bias = kQConvBias,
                                      .residual = kQConvResidual,
                                      .y_scale = kQConvScale,
-                                     .y_zero = kQConvZeroPoint};
+                                     .y_zero = kQConvZeroPoint,
+                                     .sum_scale = kQConvSumScale,
+                                     .sum_zero = kQConvSumZeroPoint};
 constexpr ProductInputs kQGemm{
     .int_bias = kQGemmBias, .y_scale = kQGemmScale, .y_zero = kQGemmZeroPoint};
 /// Rows of an image from which on a tile is no worse off within it than across images, as ranges
@@ -57,7 +61,7 @@ std::string why_not(const LowerContext& context, const ProductInputs& inputs, bo
   if (is_dynamic) return "";
   for (const std::size_t index :
        {inputs.x.scale, inputs.x.zero_point, inputs.y_scale, inputs.y_zero, inputs.residual.scale,
-        inputs.residual.zero_point}) {
+        inputs.residual.zero_point, inputs.sum_scale, inputs.sum_zero}) {
     if (is_unknown(context, index)) return "a scale or a zero point is not constant";
   }
   return "";
@@ -122,6 +126,9 @@ struct Constants {
     const Quantisation residual(views, inputs.residual.scale, inputs.residual.zero_point);
     weights.residual_scale = residual.scale();
     weights.residual_zero = residual.zero_point();
+    const Quantisation sum(views, inputs.sum_scale, inputs.sum_zero);
+    weights.sum_scale = sum.scale();
+    weights.sum_zero = sum.zero_point();
   }
 
   /// Some zero point of the weights, as s8, is not 0.
@@ -135,6 +142,7 @@ struct Constants {
 void set_arithmetic(LowerContext& context, const ProductInputs& inputs, const Constants& constants,
                     bool is_dynamic, QConvShape& shape) {
   shape.output = context.outputs[0].dtype == DType::kU8 ? QOutput::kUint8 : QOutput::kFloat;
+  shape.adds_bytes = is_there(context, inputs.sum_scale);
   shape.is_dynamic = is_dynamic;
   shape.has_weight_zeros = constants.has_zeros();
   shape.weight_bits = weight_bits(context, inputs.w.data);

@@ -43,7 +43,7 @@ bool has_float_output(const Node& node) {
 
 Status check_qlinear_conv(const Node& node) {
   const bool is_float = has_float_output(node);
-  LODE_CHECK_OK(check_signature(node, {.min_inputs = is_float ? 5U : 8U, .max_inputs = 12},
+  LODE_CHECK_OK(check_signature(node, {.min_inputs = is_float ? 5U : 8U, .max_inputs = 14},
                                 {{"auto_pad"},
                                  {"dilations"},
                                  {"group"},
@@ -58,11 +58,14 @@ Status check_qlinear_conv(const Node& node) {
   LODE_CHECK_OK(attribute_within(node, kFloatOutputAttribute, 1, 1, 1));
   LODE_CHECK_OK(is_float ? fused_activation(node) : fused_byte_activation(node));
   LODE_TRY(const bool has_residual, attribute_flag(node, "lode_residual", false));
+  const bool has_sum = has_residual && !is_float &&
+                       (has_input(node, kQConvSumScale) || has_input(node, kQConvSumZeroPoint));
   for (const auto& [index, wanted] :
        {std::pair(kQConvScale, !is_float), std::pair(kQConvZeroPoint, !is_float),
         std::pair(kQConvResidual.data, has_residual),
         std::pair(kQConvResidual.scale, has_residual && !is_float),
-        std::pair(kQConvResidual.zero_point, has_residual && !is_float)}) {
+        std::pair(kQConvResidual.zero_point, has_residual && !is_float),
+        std::pair(kQConvSumScale, has_sum), std::pair(kQConvSumZeroPoint, has_sum)}) {
     if (has_input(node, index) == wanted) continue;
     return node_error(node, "input {} is {}", index, wanted ? "missing" : "one too many");
   }
@@ -90,6 +93,10 @@ Status infer_qlinear_conv(InferContext& context) {
   if (!has_float_output(context.node)) {
     LODE_TRY(type, check_output_quantisation(context, kQConvScale, kQConvZeroPoint));
   }
+  if (has_input(context.node, kQConvSumScale)) {
+    LODE_CHECK_OK(check_scale(context, kQConvSumScale));
+    LODE_CHECK_OK(check_zero_point(context, kQConvSumZeroPoint, type));
+  }
   const Shape output = window_output_shape(window, context.inputs[0].shape[0], channels);
   LODE_CHECK_OK(check_residual(context, type, output));
   return set_output(context, type, output);
@@ -109,30 +116,44 @@ Status for_each_qconv(const ReferenceContext& context, Visit visit) {
   return {};
 }
 
-Status run_qlinear_conv(const ReferenceContext& context) {
-  LODE_TRY(const Activation activation, fused_activation(context.node));
+/// To the bytes of a sum with a residual, if there is one.
+Status run_to_bytes(const ReferenceContext& context, const Activation& activation) {
   const bool has_residual = has_input(context.node, kQConvResidual.data);
-  if (has_float_output(context.node)) {
-    const float* residual = optional_elements<float>(context.inputs, kQConvResidual.data);
-    float* result = elements<float>(context.outputs[0]);
-    return for_each_qconv(context, [&](std::int64_t index, std::int32_t sum, float unit) {
-      float value = static_cast<float>(sum) * unit;
-      if (residual != nullptr) value += residual[index];
-      result[index] = apply_activation(activation, value);
-    });
-  }
-  const Quantisation output(context.inputs, kQConvScale, kQConvZeroPoint);
+  const bool has_sum = has_input(context.node, kQConvSumScale);
+  const Quantisation own(context.inputs, kQConvScale, kQConvZeroPoint);
   const Quantisation residual(context.inputs, kQConvResidual.scale, kQConvResidual.zero_point);
+  const Quantisation sum(context.inputs, kQConvSumScale, kQConvSumZeroPoint);
+  const Quantisation& output = has_sum ? sum : own;
+  // Steps of the convolution's own scale, as they would be stored.
+  const auto own_steps = [&](float value) {
+    return visit_byte(context.outputs[0].dtype, [&]<typename Q>() {
+      return saturate_quantised<Q>(value, own.zero_point()) - own.zero_point();
+    });
+  };
+  const float own_factor = own.scale() / output.scale();
   const float residual_factor = residual.scale() / output.scale();
   ByteOutput result(context.outputs[0], output, activation);
-  return for_each_qconv(context, [&](std::int64_t index, std::int32_t sum, float unit) {
-    float value = static_cast<float>(sum) * (unit / output.scale());
+  return for_each_qconv(context, [&](std::int64_t index, std::int32_t taps, float unit) {
+    float value = static_cast<float>(taps) * (unit / own.scale());
+    if (has_sum) value = static_cast<float>(own_steps(value)) * own_factor;
     if (has_residual) {
       const std::int32_t steps =
           small_integer_at(context.inputs[kQConvResidual.data], index) - residual.zero_point();
       value += static_cast<float>(steps) * residual_factor;
     }
     result.set(index, value);
+  });
+}
+
+Status run_qlinear_conv(const ReferenceContext& context) {
+  LODE_TRY(const Activation activation, fused_activation(context.node));
+  if (!has_float_output(context.node)) return run_to_bytes(context, activation);
+  const float* residual = optional_elements<float>(context.inputs, kQConvResidual.data);
+  float* result = elements<float>(context.outputs[0]);
+  return for_each_qconv(context, [&](std::int64_t index, std::int32_t sum, float unit) {
+    float value = static_cast<float>(sum) * unit;
+    if (residual != nullptr) value += residual[index];
+    result[index] = apply_activation(activation, value);
   });
 }
 

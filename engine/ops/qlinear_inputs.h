@@ -9,16 +9,21 @@ namespace lode::engine {
 // ---- QLinearConv. What passes fuse into it is said by attributes, as with Conv's
 // (conv_fusion.h):
 //
-//   lode_residual = 1      the operand at 9 to 11 is added in front of the activation
+//   lode_residual = 1      the operand at 9 to 11 is added in front of the activation. With the
+//                          scale and zero point of a sum, at 12 and 13, it is added to the
+//                          quantised result, of scale and zero point 6 and 7, as QLinearAdd does
+//                          it; without, in front of the one rounding
 //   lode_float_output = 1  the result is f32: inputs 6 and 7 are omitted, and the residual, at 9
 //                          alone, is f32
-//   lode_activation        on the real value
+//   lode_activation        on the real value; on that of the sum where there is one
 inline constexpr OperandInputs kQConvInput{.data = 0, .scale = 1, .zero_point = 2};
 inline constexpr OperandInputs kQConvWeight{.data = 3, .scale = 4, .zero_point = 5};
 inline constexpr std::size_t kQConvScale = 6;
 inline constexpr std::size_t kQConvZeroPoint = 7;
 inline constexpr std::size_t kQConvBias = 8;
 inline constexpr OperandInputs kQConvResidual{.data = 9, .scale = 10, .zero_point = 11};
+inline constexpr std::size_t kQConvSumScale = 12;
+inline constexpr std::size_t kQConvSumZeroPoint = 13;
 inline constexpr std::string_view kFloatOutputAttribute = "lode_float_output";
 
 // ---- QGemm; `lode_activation` may be fused. Without an output scale the result is f32.

@@ -80,6 +80,9 @@ constexpr std::array kPasses = {
          "concatenations of bytes are written in place, and products have one operator; behind "
          "unsigned_activations, which leaves one type",
          spell_quantized},
+    Pass{"fuse_quantized_sum",
+         "adds in the registers of the convolution; behind unsigned_activations and the matches",
+         fuse_quantized_sum},
     Pass{"fuse_prologue",
          "saves a pass over memory where normalisation and ReLU stand in front of a 1x1 "
          "convolution; behind fuse_activation, which brings both into one node",

@@ -69,6 +69,10 @@ namespace lode::engine {
 /// Makes Concat of QLinearConcat, and QGemm of QLinearMatMul.
 [[nodiscard]] Status spell_quantized(Graph& graph, PassReport& report);
 
+/// Makes a QLinearAdd a further operand of the QLinearConv before it, which then adds what it would
+/// have stored: results keep their bits.
+[[nodiscard]] Status fuse_quantized_sum(Graph& graph, PassReport& report);
+
 /// Rounds f32 weights of Conv, Gemm and MatMul to half: each becomes an f16 constant behind a Cast
 /// to f32, which any engine reads. One beyond the range of halves stays and is named. Changes
 /// results.

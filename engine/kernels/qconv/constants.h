@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "engine/kernels/qconv/byte_sum.h"
 #include "engine/kernels/qconv/qconv.h"
 
 namespace lode::engine {
@@ -12,10 +13,9 @@ namespace lode::engine {
 /// At the head of the packed weights, in kConstantFloats floats.
 struct QConstants {
   std::int32_t x_zero = 0;
-  float y_scale = 1.0F;
+  float y_scale = 1.0F;  ///< of the bytes that are stored: the sum's where adds_bytes
   std::int32_t y_zero = 0;
-  float residual_factor = 0.0F;  ///< residual_scale / y_scale
-  std::int32_t residual_zero = 0;
+  ByteSum residual;
   /// Sums times any factor, with any residual, fit int32.
   std::int32_t is_small = 0;
 };
@@ -46,11 +46,17 @@ inline void write_constants(const QConstants& constants, float* packed) {
                                                                  const QConvWeights& weights) {
   QConstants constants;
   constants.x_zero = shape.is_dynamic ? 0 : weights.x_zero;
-  constants.y_scale = weights.y_scale;
-  constants.y_zero = weights.y_zero;
-  constants.residual_factor = weights.residual_scale / weights.y_scale;
-  constants.residual_zero = weights.residual_zero;
-  bool is_small = shape.output == QOutput::kUint8 && constants.residual_factor <= 0x1p20F;
+  constants.y_scale = shape.adds_bytes ? weights.sum_scale : weights.y_scale;
+  constants.y_zero = shape.adds_bytes ? weights.sum_zero : weights.y_zero;
+  ByteSum& residual = constants.residual;
+  residual.factor = weights.residual_scale / constants.y_scale;
+  residual.zero = weights.residual_zero;
+  residual.rounds_first = shape.adds_bytes ? 1 : 0;
+  residual.own_factor = weights.y_scale / constants.y_scale;
+  residual.own_low = 0.0F - static_cast<float>(weights.y_zero);
+  residual.own_high = 255.0F - static_cast<float>(weights.y_zero);
+  bool is_small = shape.output == QOutput::kUint8 && residual.factor <= 0x1p20F &&
+                  residual.own_factor <= 0x1p20F;
   for (std::int64_t c = 0; c < shape.out_c; ++c) {
     is_small = is_small && factor_of(shape, weights, c) <= 0.5F;
   }

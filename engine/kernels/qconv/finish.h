@@ -1,6 +1,7 @@
 // One sum to one output element, in plain code: what the variants for every machine share.
 #pragma once
 
+#include "engine/kernels/qconv/byte_sum.h"
 #include "engine/kernels/qconv/qconv.h"
 #include "engine/kernels/qconv/requantise.h"
 
@@ -14,8 +15,7 @@ struct QFinish {
   float factor = 1.0F;
   float bias = 0.0F;
   bool has_residual = false;
-  float residual_factor = 0.0F;
-  std::int32_t residual_zero = 0;
+  ByteSum residual;  ///< u8 output
 };
 
 /// Writes element `at` of y from element `residual_at` of the residual.
@@ -26,7 +26,7 @@ struct QFinish {
   if (finish.output == QOutput::kUint8) {
     if (finish.has_residual) {
       const std::int32_t r = static_cast<const std::uint8_t*>(residual)[residual_at];
-      v = v + static_cast<float>(r - finish.residual_zero) * finish.residual_factor;
+      v = with_residual(finish.residual, v, r);
     }
     static_cast<std::uint8_t*>(y)[at] = requantised(finish.to, v);
     return;

@@ -5,6 +5,11 @@
 //   u8:     v = float(sum) * ((x_scale * w_scale[c]) / y_scale)
 //           v = v + float(residual - residual_zero) * (residual_scale / y_scale)
 //           y = the activation on v, rounded half to even, + y_zero, clamped to [0, 255]
+//   u8, adds_bytes: b = v rounded half to even, + y_zero, clamped to [0, 255]: what is stored
+//           without a residual, which is then added as qeltwise.h adds bytes:
+//           v = float(b - y_zero) * (y_scale / sum_scale)
+//             + float(residual - residual_zero) * (residual_scale / sum_scale)
+//           y = the activation on v, rounded half to even, + sum_zero, clamped to [0, 255]
 //   float:  y = activation(float(sum) * (x_scale * w_scale[c]) + float_bias[c] + residual)
 //
 // x is NHWC u8 [batch, in_h, in_w, in_c], y and the residual NHWC of the output's type; pixels may
@@ -25,6 +30,9 @@ enum class QOutput : std::uint8_t { kUint8, kFloat };
 /// ConvShape's; its prologue, half_weights, x_is_plain and Winograd members are not read.
 struct QConvShape : ConvShape {
   QOutput output = QOutput::kUint8;  ///< also the residual's type
+  /// The residual is added to the byte that the convolution alone would store; u8 output with a
+  /// residual. Otherwise it is added in front of the one rounding.
+  bool adds_bytes = false;
   /// x_scales and x_zeros of the arguments hold for each image; needs float output. Otherwise
   /// the weights' constants hold for all.
   bool is_dynamic = false;
@@ -47,6 +55,8 @@ struct QConvWeights {
   std::int32_t y_zero = 0;
   float residual_scale = 1.0F;  ///< u8 output with a residual
   std::int32_t residual_zero = 0;
+  float sum_scale = 1.0F;  ///< of the output where adds_bytes; y_scale is then the convolution's
+  std::int32_t sum_zero = 0;
 };
 
 struct QConvArguments {

@@ -154,8 +154,7 @@ QPanelRun block_run(const Task& task, std::int64_t count) {
   run.least = nearest_even(run.to.low) + run.to.zero;
   run.greatest = nearest_even(run.to.high) + run.to.zero;
   run.residual_stride = shape.residual_step();
-  run.residual_factor = task.constants.residual_factor;
-  run.residual_zero = task.constants.residual_zero;
+  run.residual_sum = task.constants.residual;
   run.y_stride = shape.y_step();
   run.range = task.range;
   return run;

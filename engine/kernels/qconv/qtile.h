@@ -9,6 +9,7 @@
 
 #include <cstdint>
 
+#include "engine/kernels/qconv/byte_sum.h"
 #include "engine/kernels/qconv/qconv.h"
 #include "engine/kernels/qconv/requantise.h"
 #include "engine/kernels/value_range.h"
@@ -48,8 +49,7 @@ struct QPanelRun {
   /// Of the output's type; null: none. Strides in elements.
   const void* residual = nullptr;
   std::int64_t residual_stride = 0;
-  float residual_factor = 0.0F;
-  std::int32_t residual_zero = 0;
+  ByteSum residual_sum;  ///< u8 output
   void* y = nullptr;
   std::int64_t y_stride = 0;
   RangeLanes* range = nullptr;  ///< float output: takes in what is made; null: nobody asks

@@ -85,8 +85,7 @@ void finish_row(const QPanelRun& run, std::int64_t row, const std::int32_t* sums
                  .to = run.to,
                  .activation = run.activation,
                  .has_residual = run.residual != nullptr,
-                 .residual_factor = run.residual_factor,
-                 .residual_zero = run.residual_zero};
+                 .residual = run.residual_sum};
   for (std::int64_t i = 0; i < run.columns; ++i) {
     auto sum = static_cast<std::uint32_t>(sums[i]);
     if (run.row_sums != nullptr) {

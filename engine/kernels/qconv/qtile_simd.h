@@ -23,6 +23,19 @@ constexpr std::int64_t kLineBytes = 64;
   return value;
 }
 
+/// with_residual() of a vector of values, with the first `count` bytes of the residual at `from`.
+template <typename Sums>
+[[nodiscard, gnu::always_inline]] inline typename Sums::Float with_residual(
+    const ByteSum& sum, typename Sums::Float v, const std::uint8_t* from, std::int64_t count) {
+  using V = typename Sums::Float;
+  if (sum.rounds_first != 0) {
+    v = number_at_most(number_at_least(v, V::broadcast(sum.own_low)), V::broadcast(sum.own_high));
+    v = multiply(to_float(to_nearest(v)), V::broadcast(sum.own_factor));
+  }
+  const Sums residual = subtract(Sums::load_bytes(from, count), Sums::broadcast(sum.zero));
+  return add(v, multiply(to_float(residual), V::broadcast(sum.factor)));
+}
+
 /// One row's sums of a panel, `columns` of them, in memory: to outputs in whatever way is asked.
 /// `range` takes in those in float.
 template <typename Sums, ActivationKind kKind>
@@ -49,10 +62,8 @@ template <typename Sums, ActivationKind kKind>
     const std::int64_t at = row * run.y_stride + i;
     if (run.output == QOutput::kUint8) {
       if (run.residual != nullptr) {
-        const Sums r =
-            Sums::load_bytes(static_cast<const std::uint8_t*>(run.residual) + residual_at, count);
-        v = add(v, multiply(to_float(subtract(r, Sums::broadcast(run.residual_zero))),
-                            V::broadcast(run.residual_factor)));
+        const auto* residual = static_cast<const std::uint8_t*>(run.residual);
+        v = with_residual<Sums>(run.residual_sum, v, residual + residual_at, count);
       }
       add(to_nearest(bounded<kKind>(run.to, v)), Sums::broadcast(run.to.zero))
           .store_bytes(static_cast<std::uint8_t*>(run.y) + at, count);
@@ -104,10 +115,9 @@ template <typename Sums, int kRows, int kVectors>
       V v = multiply(to_float(sums[i][j]), factors[j]);
       if (residual != nullptr) {
         const std::int64_t left = run.columns - j * Sums::kLanes;
-        const Sums r = Sums::load_bytes(residual + i * run.residual_stride + j * Sums::kLanes,
-                                        smaller(left, Sums::kLanes));
-        v = add(v, multiply(to_float(subtract(r, Sums::broadcast(run.residual_zero))),
-                            V::broadcast(run.residual_factor)));
+        v = with_residual<Sums>(run.residual_sum, v,
+                                residual + i * run.residual_stride + j * Sums::kLanes,
+                                smaller(left, Sums::kLanes));
       }
       sums[i][j] = to_nearest(v);
     }

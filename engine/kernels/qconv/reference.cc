@@ -56,14 +56,21 @@ void store_u8(const QConvShape& shape, const QConvWeights& weights, const QConvA
   const std::int64_t pixel = place.image * shape.out_pixels() + place.pixel;
   float v =
       static_cast<float>(sum) * ((weights.x_scale * weights.scales[place.c]) / weights.y_scale);
+  float scale = weights.y_scale;
+  std::int32_t zero = weights.y_zero;
   if (shape.has_residual) {
+    if (shape.adds_bytes) {
+      const std::int32_t stored = requantised(requantisation({}, scale, zero), v);
+      v = static_cast<float>(stored - zero) * (scale / weights.sum_scale);
+      scale = weights.sum_scale;
+      zero = weights.sum_zero;
+    }
     const auto* residual = static_cast<const std::uint8_t*>(arguments.residual);
     const std::int32_t r = residual[pixel * shape.residual_step() + place.c];
-    v = v +
-        static_cast<float>(r - weights.residual_zero) * (weights.residual_scale / weights.y_scale);
+    v = v + static_cast<float>(r - weights.residual_zero) * (weights.residual_scale / scale);
   }
   static_cast<std::uint8_t*>(arguments.y)[pixel * shape.y_step() + place.c] =
-      requantised(requantisation(arguments.activation, weights.y_scale, weights.y_zero), v);
+      requantised(requantisation(arguments.activation, scale, zero), v);
 }
 
 void store_float(const QConvShape& shape, const QConvWeights& weights,

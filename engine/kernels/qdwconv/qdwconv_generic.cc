@@ -139,8 +139,7 @@ void run(const QConvShape& shape, const QConvArguments& arguments, std::int64_t 
                  .to = requantisation(arguments.activation, constants.y_scale, constants.y_zero),
                  .activation = arguments.activation,
                  .has_residual = shape.has_residual,
-                 .residual_factor = constants.residual_factor,
-                 .residual_zero = constants.residual_zero},
+                 .residual = constants.residual},
       .x_zero = constants.x_zero,
       .x_scale = 1.0F,
       .range = arguments.ranges != nullptr ? &range : nullptr};

@@ -123,7 +123,9 @@ struct QConvData {
                .y_scale = 0.021F,
                .y_zero = 101,
                .residual_scale = 0.017F,
-               .residual_zero = 77};
+               .residual_zero = 77,
+               .sum_scale = 0.029F,
+               .sum_zero = 140};
   }
   QConvData(const QConvData&) = delete;
   QConvData& operator=(const QConvData&) = delete;
@@ -170,9 +172,8 @@ inline std::string text_of(const QConvShape& shape) {
 }
 
 /// Every variant on the list that takes the shape gives the reference's bits.
-inline void check_qconv(std::span<const QConvKernel* const> kernels, const QConvShape& shape,
-                        const Activation& activation = {}, bool is_unsigned = false) {
-  const QConvData data(shape, is_unsigned);
+inline void check_qconv_on(std::span<const QConvKernel* const> kernels, const QConvShape& shape,
+                           const QConvData& data, const Activation& activation = {}) {
   const auto want = qconv_reference_of(shape, data, activation);
   for (const QConvKernel* kernel : kernels) {
     if (!takes(*kernel, shape)) continue;
@@ -180,6 +181,12 @@ inline void check_qconv(std::span<const QConvKernel* const> kernels, const QConv
     const auto got = run_qconv(*kernel, shape, data, activation);
     ASSERT_EQ(first_unequal(got, want, shape.output == QOutput::kFloat ? 4 : 1), "");
   }
+}
+
+/// The same on random data.
+inline void check_qconv(std::span<const QConvKernel* const> kernels, const QConvShape& shape,
+                        const Activation& activation = {}, bool is_unsigned = false) {
+  check_qconv_on(kernels, shape, QConvData(shape, is_unsigned), activation);
 }
 
 /// Least and greatest of 0 and of each image's outputs in float, NaN left out.

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/kernels/qeltwise/qeltwise.h"
 #include "tests/engine/kernels/bytes_runner.h"
 
 namespace lode::engine {
@@ -80,6 +81,34 @@ TEST(QConvReference, DynamicAndResidual) {
   qconv_reference(hand.shape, hand.weights, arguments);
   // 0 - 20 + 60 + 960 = 1000; times 0.125 * 0.5, + 0.25 + 1
   EXPECT_EQ(y, 63.75F);
+}
+
+TEST(QConvReference, AddsTheByteThatIsStored) {
+  HandMade hand;
+  hand.shape.has_residual = hand.shape.adds_bytes = true;
+  hand.weights.residual_scale = 0.5F;
+  hand.weights.residual_zero = 10;
+  hand.weights.sum_scale = 2.0F;
+  hand.weights.sum_zero = 1;
+  std::uint8_t residual = 15;
+  const auto run = [&](const Activation& activation = {}) {
+    std::uint8_t y = 0;
+    QConvArguments arguments{.x = hand.x.data(), .y = &y, .activation = activation};
+    arguments.residual = &residual;
+    qconv_reference(hand.shape, hand.weights, arguments);
+    return y;
+  };
+  hand.x = {19, 20, 20, 20};  // 6; 1.5 rounds to 2, times 4 / 2; 5 * 0.5 / 2; 5.25 rounds to 5
+  EXPECT_EQ(run(), 6);
+  residual = 0;
+  hand.x = {10, 20, 20, 20};  // -3; -0.75 rounds to -1; -2 - 2.5 = -4.5 rounds to -4, cut at -1
+  EXPECT_EQ(run(), 0);
+  EXPECT_EQ(run({ActivationKind::kRelu, 0.0F, 0.0F}), 1);
+  // Steps below the own zero point, 3 of them, are cut in front of the sum: -6 + 61.25 = 55.25.
+  residual = 255;
+  hand.x = {200, 220, 20, 20};
+  hand.w = {-1, -1, 0, 0};
+  EXPECT_EQ(run(), 56);
 }
 
 // ---- the variants
@@ -159,6 +188,66 @@ TEST(QConv, OutputsResidualsActivationsAndSlices) {
       shape.y_stride = 50;
       shape.residual_stride = 47;
       check(shape, activation);
+      if (output == QOutput::kFloat) continue;
+      shape.adds_bytes = true;
+      check(shape, activation);
+    }
+  }
+}
+
+/// A convolution that adds bytes.
+QConvShape with_sum(QConvShape shape) {
+  shape.has_residual = shape.adds_bytes = true;
+  return shape;
+}
+
+TEST(QConv, AddsBytesInEveryTile) {
+  for (std::int64_t rows = 1; rows <= 34; ++rows) {
+    for (const std::int64_t columns : {1, 7, 16, 17, 32, 40, 48, 63, 64, 65, 130}) {
+      QConvShape shape = with_sum(square_qconv(1, 36, columns));
+      shape.in_w = shape.out_w = rows;
+      check(shape, rows % 2 == 0 ? Activation{} : Activation{ActivationKind::kRelu, 0.0F, 0.0F});
+    }
+  }
+  QConvShape shape = with_sum(square_qconv(5, 70, 48, 3, 1, 1));
+  shape.weight_bits = 7;
+  check(shape);
+  shape.has_weight_zeros = true;
+  check(shape);
+}
+
+TEST(QConv, AddsWhatItStoresAsASumOfBytesDoes) {
+  for (const Activation& activation : all_activations()) {
+    QConvShape alone = square_qconv(7, 20, 44, 3, 1, 1);
+    if (!allows_activation(alone, activation.kind)) continue;
+    const QConvData data(alone);
+    const std::vector<std::uint8_t> stored = qconv_reference_of(alone, data);
+    std::vector<std::uint8_t> want(stored.size());
+    const Shape extents{static_cast<std::int64_t>(want.size())};
+    qbinary_reference(binary_shape(BinaryOp::kAdd, extents, extents.strides(), extents.strides(),
+                                   extents.strides()),
+                      {.a = stored.data(),
+                       .b = data.residual.data(),
+                       .y = want.data(),
+                       .a_scale = {data.weights.y_scale, data.weights.y_zero},
+                       .b_scale = {data.weights.residual_scale, data.weights.residual_zero},
+                       .y_scale = {data.weights.sum_scale, data.weights.sum_zero},
+                       .activation = activation});
+    EXPECT_EQ(first_unequal(qconv_reference_of(with_sum(alone), data, activation), want), "");
+  }
+}
+
+TEST(QConv, AddsBytesOfAnyScale) {
+  for (const float scale : {1e-7F, 1e-3F, 0.3F, 1e4F}) {
+    for (const float residual_scale : {1e-7F, 0.3F, 1e8F}) {
+      for (const float sum_scale : {1e-7F, 0.021F, 1e4F}) {
+        const QConvShape shape = with_sum(square_qconv(4, 40, 70));
+        QConvData data(shape);
+        data.weights.y_scale = scale;
+        data.weights.residual_scale = residual_scale;
+        data.weights.sum_scale = sum_scale;
+        check_qconv_on(qconv_kernels(), shape, data);
+      }
     }
   }
 }

@@ -40,6 +40,32 @@ TEST(QLinearConv, AddsTheFusedResidualInFrontOfTheActivation) {
   expect_error(Op{"QLinearConv"}(inputs), {"input 9 is one too many"});
 }
 
+TEST(QLinearConv, AddsToItsBytesWhereASumHasItsOwnScale) {
+  Op op{"QLinearConv", 13, {{"lode_residual", std::int64_t{1}}, {"lode_activation", "Relu"}}};
+  Inputs inputs = qlinear_conv();
+  inputs[4] = scalar(0.3F);
+  inputs.push_back(std::nullopt);
+  inputs.insert(inputs.end(), {bytes({12, 11, 10}, {1, 1, 3}), scalar(0.75F),
+                               scalar<std::uint8_t>(10), scalar(0.5F), scalar<std::uint8_t>(7)});
+  // -0.3 and -0.6 are stored as -1 and -2 steps of 0.25. In steps of 0.5: 0 + 3, -0.5 + 1.5, -1.
+  expect_output<std::uint8_t>(op(inputs), {1, 1, 3}, {10, 8, 7});
+  op.attributes.erase("lode_activation");
+  expect_output<std::uint8_t>(op(inputs), {1, 1, 3}, {10, 8, 6});
+  Inputs wrong = inputs;
+  wrong[13] = scalar<std::int8_t>(7);
+  expect_error(op(wrong), {"input 13"});
+  wrong = inputs;
+  wrong.resize(13);
+  expect_error(op(wrong), {"input 13 is missing"});
+  wrong = inputs;
+  wrong[12] = std::nullopt;
+  expect_error(op(wrong), {"input 12 is missing"});
+  op.attributes.clear();
+  wrong = inputs;
+  wrong[9] = wrong[10] = wrong[11] = std::nullopt;
+  expect_error(op(wrong), {"input 12 is one too many"});
+}
+
 TEST(QLinearConv, GivesFloats) {
   const Op op{"QLinearConv", 13, {{"lode_float_output", std::int64_t{1}}}};
   Inputs inputs = qlinear_conv();

@@ -67,6 +67,46 @@ TEST(Quantized, StaticNetworksGiveTheReferencesBits) {
   }
 }
 
+/// Two sums of bytes with ReLU behind, each of a convolution wider than a tile: as of residual
+/// networks. The second adds two convolutions.
+Graph residual_net(DType activations) {
+  QuantizedNet net{.activations = activations};
+  GraphBuilder& b = net.b;
+  const ValueId image = b.input("x", {-1, 3, 12, 12});
+  b.editor.declare(image, DType::kF32, Shape{-1, 3, 12, 12}, {"n", "", "", ""});
+  const ValueId x = net.qdq(image, 0.0207F, 128);
+  const ValueId stem =
+      net.qdq(net.conv(x, {75, 3, 3, 3}, 0.0207F, {1, 1, 1, 1}, {1, 1}), 0.031F, 126);
+  const ValueId inner = net.qdq(
+      b.node("inner_relu", "Relu", {net.conv(stem, {20, 75, 1, 1}, 0.031F, {0, 0, 0, 0}, {1, 1})}),
+      0.047F, 0);
+  const ValueId outer =
+      net.qdq(net.conv(inner, {75, 20, 3, 3}, 0.047F, {1, 1, 1, 1}, {1, 1}), 0.0613F, 131);
+  const ValueId first =
+      net.qdq(b.node("first_relu", "Relu", {b.node("first", "Add", {outer, stem})}), 0.0411F, 0);
+  const ValueId left =
+      net.qdq(net.conv(first, {40, 75, 1, 1}, 0.0411F, {0, 0, 0, 0}, {2, 2}), 0.083F, 119);
+  const ValueId right =
+      net.qdq(net.conv(first, {40, 75, 3, 3}, 0.0411F, {1, 1, 1, 1}, {2, 2}), 0.113F, 140);
+  b.output(net.qdq(b.node("second", "Add", {left, right}), 0.0917F, 128));
+  return std::move(b.graph);
+}
+
+TEST(Quantized, SumsInTheRegistersOfAConvolutionKeepTheirBits) {
+  for (const DType type : {DType::kU8, DType::kI8}) {
+    const Graph graph = residual_net(type);
+    expect_reference_bits(graph, {});
+    ModelOptions apart;
+    apart.disabled_passes = {"fuse_quantized_sum"};
+    const auto with_sums = Model::from_graph(graph, apart);
+    const auto fused = Model::from_graph(graph, {});
+    ASSERT_TRUE(with_sums.ok() && fused.ok());
+    EXPECT_THAT(dump((*with_sums)->graph()), testing::HasSubstr("QLinearAdd"));
+    EXPECT_THAT(dump((*fused)->graph()), testing::Not(testing::HasSubstr("QLinearAdd")));
+    EXPECT_EQ(run(*make_session(*fused), kSamples), run(*make_session(*with_sums), kSamples));
+  }
+}
+
 /// No node is left to the references, and products are counted.
 void expect_no_reference(const std::shared_ptr<const Model>& model) {
   auto session = make_session(model);
@@ -87,6 +127,7 @@ TEST(Quantized, EveryNodeHasAKernel) {
     const auto model = make_model(quantized_net(type, true));
     EXPECT_EQ(model->precision(), "int8-static");
     expect_no_reference(model);
+    expect_no_reference(make_model(residual_net(type)));
   }
 }
 
