@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include <set>
 #include <thread>
 
@@ -204,8 +206,12 @@ TEST_F(Load, StatusTellsHowItGetsOn) {
     EXPECT_LE(status.share_done, 1.0);
     share = status.share_done;
   }
-  const LiveStatus& last = seen.back();
-  EXPECT_EQ(last.phase, LiveStatus::Phase::kRunning);
+  // A busy machine may ask once more when all is issued.
+  const auto at = std::find_if(seen.rbegin(), seen.rend(), [](const LiveStatus& status) {
+    return status.phase == LiveStatus::Phase::kRunning;
+  });
+  ASSERT_NE(at, seen.rend());
+  const LiveStatus& last = *at;
   EXPECT_GT(last.queries_completed, 10U);
   EXPECT_LE(last.samples_completed, m.metrics.samples);
   EXPECT_GE(last.latency_p50_ns, 2 * kMs);
