@@ -23,7 +23,8 @@ constexpr std::int64_t kLineBytes = 64;
   return value;
 }
 
-/// with_residual() of a vector of values, with the first `count` bytes of the residual at `from`.
+/// with_residual() of a vector of values, with the first `count` bytes of the residual at `from`; a
+/// whole vector of them needs no mask.
 template <typename Sums>
 [[nodiscard, gnu::always_inline]] inline typename Sums::Float with_residual(
     const ByteSum& sum, typename Sums::Float v, const std::uint8_t* from, std::int64_t count) {
@@ -32,7 +33,8 @@ template <typename Sums>
     v = number_at_most(number_at_least(v, V::broadcast(sum.own_low)), V::broadcast(sum.own_high));
     v = multiply(to_float(to_nearest(v)), V::broadcast(sum.own_factor));
   }
-  const Sums residual = subtract(Sums::load_bytes(from, count), Sums::broadcast(sum.zero));
+  const Sums bytes = count >= Sums::kLanes ? Sums::load_bytes(from) : Sums::load_bytes(from, count);
+  const Sums residual = subtract(bytes, Sums::broadcast(sum.zero));
   return add(v, multiply(to_float(residual), V::broadcast(sum.factor)));
 }
 
@@ -116,8 +118,7 @@ template <typename Sums, int kRows, int kVectors>
       if (residual != nullptr) {
         const std::int64_t left = run.columns - j * Sums::kLanes;
         v = with_residual<Sums>(run.residual_sum, v,
-                                residual + i * run.residual_stride + j * Sums::kLanes,
-                                smaller(left, Sums::kLanes));
+                                residual + i * run.residual_stride + j * Sums::kLanes, left);
       }
       sums[i][j] = to_nearest(v);
     }
