@@ -5,6 +5,7 @@
 
 #include "engine/graph/editor.h"
 #include "engine/passes/passes.h"
+#include "engine/passes/quantized.h"
 #include "engine/passes/rewrite.h"
 #include "quant/convert.h"
 
@@ -19,17 +20,6 @@ using engine::Tensor;
 using engine::ValueId;
 
 constexpr std::int64_t kDynamicSince = 11;
-/// Of a 1x1 convolution: with fewer outputs a value that it reads is multiplied so seldom that to
-/// find its range and to round it takes as long as products of bytes save.
-constexpr std::int64_t kNarrowOutputs = 64;
-
-/// A 1x1 convolution into few channels, fewer than it reads.
-bool is_narrow(const Layer& layer) {
-  const Shape& shape = layer.weights.shape();
-  return layer.is_convolution() && shape[2] == 1 && shape[3] == 1 && shape[0] <= kNarrowOutputs &&
-         shape[0] < shape[1];
-}
-
 /// Why a layer is left as it is; "" if it is not.
 std::string why_float(const Graph& graph, const LayerMatch& match, const DynamicOptions& options) {
   if (!match.why_not.empty()) return match.why_not;
@@ -41,9 +31,8 @@ std::string why_float(const Graph& graph, const LayerMatch& match, const Dynamic
   if (std::find(inputs.begin(), inputs.end(), layer.input) != inputs.end()) {
     return "reads the model's input: few weights, and its error goes through all that follows";
   }
-  if (is_narrow(layer)) {
-    return "1x1 into few channels: quantizing its input costs what its products save, and all that "
-           "follows reads these channels";
+  if (layer.is_convolution() && engine::is_narrow(layer.weights.shape())) {
+    return std::string(engine::kNarrowReason);
   }
   return "";
 }

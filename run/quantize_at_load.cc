@@ -32,21 +32,19 @@ Result<QuantizedAtLoad> quantize_at_load(const config::ResolvedConfig& config,
   choices.threads = engine::usable_processors();
   choices.report_samples = 0;
   quant::QuantizeData data;
-  std::unique_ptr<SampleLibrary> library;
-  if (quantizer->needs_samples) {
-    loaded.calibration = values.calibration.empty() ? values.dataset : values.calibration;
-    if (loaded.calibration.empty()) {
-      return usage_error(
-          "{}: int8-static needs calibration samples: name a dataset with "
-          "--calibration or --dataset",
-          config.where("precision"));
-    }
-    LODE_TRY(loaded.samples, calibration_of(config, loaded.calibration));
-    LODE_TRY(library, datasets::open_dataset(loaded.calibration, 0));
-    data.calibration = {library.get(), loaded.samples};
-    log(LogLevel::kInfo, "calibrating on {} samples of {}", loaded.samples.size(),
-        loaded.calibration.string());
+  loaded.calibration = values.calibration.empty() ? values.dataset : values.calibration;
+  if (loaded.calibration.empty()) {
+    return usage_error(
+        "{}: int8-static needs calibration samples: name a dataset with "
+        "--calibration or --dataset",
+        config.where("precision"));
   }
+  LODE_TRY(loaded.samples, calibration_of(config, loaded.calibration));
+  LODE_TRY(const std::unique_ptr<SampleLibrary> library,
+           datasets::open_dataset(loaded.calibration, 0));
+  data.calibration = {library.get(), loaded.samples};
+  log(LogLevel::kInfo, "calibrating on {} samples of {}", loaded.samples.size(),
+      loaded.calibration.string());
   LODE_TRY(engine::Graph graph, engine::import_onnx(values.model));
   auto quantized = quantizer->run(std::move(graph), choices, data);
   if (!quantized.ok()) return quantized.error().within(values.model.string());

@@ -1,4 +1,4 @@
-// FP32 models at a lower precision, made while they are loaded.
+// FP32 models in int8-static, made while they are loaded.
 #pragma once
 
 #include <filesystem>
@@ -13,13 +13,13 @@ namespace lode::run {
 
 struct QuantizedAtLoad {
   std::shared_ptr<const engine::Model> model;
-  std::filesystem::path calibration;  ///< the dataset that was looked at; empty: none
+  std::filesystem::path calibration;  ///< the dataset that was looked at
   std::vector<SampleIndex> samples;   ///< of it
 };
 
-/// The model that `config` names, brought to its precision (int8-static or int8-dynamic) by the
-/// default choices of `lode quantize`. Static quantization looks at the /calibration samples of the
-/// dataset that `calibration` names, or else of the run's own. Errors name the key or the file.
+/// The model that `config` names in int8-static, by the default choices of `lode quantize`. It looks
+/// at the /calibration samples of the dataset that `calibration` names, or else of the run's own.
+/// Errors name the key or the file.
 [[nodiscard]] Result<QuantizedAtLoad> quantize_at_load(const config::ResolvedConfig& config,
                                                        const engine::ModelOptions& options);
 

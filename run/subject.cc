@@ -79,12 +79,13 @@ Status load_model(const ResolvedConfig& config, Subject& subject, sut::SutReques
   engine::ModelOptions options;
   if (values.isa != "best") options.isa = values.isa;
   options.release_constants = true;
-  const bool is_int8 = values.precision.starts_with("int8-");
-  if (!is_int8) options.precision = values.precision;
+  // What needs samples is made by the quantizer; the engine brings weights to the others itself.
+  const bool needs_samples = values.precision == "int8-static";
+  if (!needs_samples) options.precision = values.precision;
   options.round_activations = values.round_activations;
   LODE_TRY(request.model, engine::Model::load(values.model, options));
   std::string precision = request.model->precision();
-  if (is_int8 && precision == "fp32") {
+  if (needs_samples && precision == "fp32") {
     options.release_constants = false;  // there is no file to read them from again
     LODE_TRY(QuantizedAtLoad loaded, quantize_at_load(config, options));
     request.model = std::move(loaded.model);

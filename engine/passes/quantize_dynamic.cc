@@ -86,6 +86,7 @@ std::string Quantiser::why_not(const Node& node) const {
       return fmt::format("its sums have {} channels; float is faster below {}", weight->shape()[1],
                          kLeastDepth);
     }
+    if (is_narrow(weight->shape())) return std::string(kNarrowReason);
     return bias == kNoValue || graph_.constant(bias) != nullptr ? "" : "its bias is not constant";
   }
   const auto is_plain = [&](const char* name, float wanted) {

@@ -69,4 +69,14 @@ void replace_node(GraphEditor& editor, const Graph& graph, NodeId old, std::vect
 /// ai.onnx says it is of.
 inline constexpr std::int64_t kQuantisedOpset = 13;
 
+/// A 1x1 convolution into at most 32 channels, fewer than it reads, by its weights [out, in, 1, 1].
+/// Dynamic quantisation leaves it in float: there is little to save, and all that follows hangs on
+/// these few channels.
+[[nodiscard]] inline bool is_narrow(const Shape& weights) {
+  constexpr std::int64_t kFewOutputs = 32;
+  return weights[2] == 1 && weights[3] == 1 && weights[0] <= kFewOutputs && weights[0] < weights[1];
+}
+inline constexpr std::string_view kNarrowReason =
+    "1x1 into few channels: little to save, and all that follows hangs on them";
+
 }  // namespace lode::engine

@@ -117,14 +117,26 @@ TEST(MatchDynamic, SaysWhyNot) {
 TEST(QuantizeDynamic, SaysWhatItWouldCost) {
   GraphBuilder b;
   const ValueId x = b.input("x", {1, 16, 4, 4});
-  b.output(b.node("narrow", "Conv", {x, b.constant("w", random_tensor({8, 16, 1, 1}, 1))}));
+  b.output(b.node("few", "Conv", {x, b.constant("w", random_tensor({20, 16, 1, 1}, 1))}));
   b.output(
       b.node("wide", "Conv",
              {b.node("copy", "Relu", {x}), b.constant("w2", random_tensor({64, 16, 1, 1}, 2))}));
   const Rewritten after = rewrite(b.graph, quantize_dynamic, 0.03F);
-  EXPECT_THAT(after.refusal("narrow"), HasSubstr("takes"));
+  EXPECT_THAT(after.refusal("few"), HasSubstr("takes"));
   EXPECT_EQ(count(after.graph, "DynamicConv"), 1);
   EXPECT_EQ(count(after.graph, "Conv"), 1);
+}
+
+TEST(QuantizeDynamic, LeavesWhatNarrowsTheDataInFloat) {
+  GraphBuilder b;
+  const ValueId x = b.input("x", {1, 64, 4, 4});
+  b.output(b.node("narrow", "Conv", {x, b.constant("w", random_tensor({32, 64, 1, 1}, 1))}));
+  b.output(b.node("less", "Conv", {x, b.constant("w2", random_tensor({33, 64, 1, 1}, 2))}));
+  b.output(b.node("window", "Conv", {x, b.constant("w3", random_tensor({32, 64, 3, 3}, 3))},
+                  {{"pads", Ints{1, 1, 1, 1}}}));
+  const Rewritten after = rewrite(b.graph, quantize_dynamic, 0.05F);
+  EXPECT_THAT(after.refusal("narrow"), HasSubstr("1x1 into few channels"));
+  EXPECT_EQ(count(after.graph, "DynamicConv"), 2);
 }
 
 TEST(QuantizeDynamic, ADeadChannelHasAScale) {
