@@ -180,7 +180,8 @@ void add_plan_flags(CLI::App& command, SweepFlags& flags) {
       ->allow_extra_args(false);
   command
       .add_option("--zip", flags.zips,
-                  "these keys' lists go in step instead of in all combinations; may be repeated")
+                  "these keys' lists go in step instead of in all combinations, and may then hold "
+                  "a value more than once; may be repeated")
       ->type_name("KEY,KEY")
       ->allow_extra_args(false);
   command.add_option("--repeats", flags.repeats, "runs of each point (default: 3)")

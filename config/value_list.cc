@@ -91,10 +91,6 @@ Result<std::vector<std::string>> expand_values(const KeySpec& key, std::string_v
     if (end == text.size()) break;
     text.remove_prefix(end + 1);
   }
-  std::vector<std::string> sorted = values;
-  std::sort(sorted.begin(), sorted.end());
-  const auto twice = std::adjacent_find(sorted.begin(), sorted.end());
-  if (twice != sorted.end()) return usage_error("'{}' is given twice; keep one", *twice);
   return values;
 }
 

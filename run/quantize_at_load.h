@@ -17,9 +17,9 @@ struct QuantizedAtLoad {
   std::vector<SampleIndex> samples;   ///< of it
 };
 
-/// The model that `config` names in int8-static, by the default choices of `lode quantize`. It looks
-/// at the /calibration samples of the dataset that `calibration` names, or else of the run's own.
-/// Errors name the key or the file.
+/// The model that `config` names in int8-static, by the default choices of `lode quantize`. They
+/// look at the /calibration samples of the dataset that `calibration` names, or else of the run's
+/// own. Errors name the key or the file.
 [[nodiscard]] Result<QuantizedAtLoad> quantize_at_load(const config::ResolvedConfig& config,
                                                        const engine::ModelOptions& options);
 

@@ -1,5 +1,7 @@
 #include "run/sweep_expand.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
@@ -90,6 +92,21 @@ Result<Given> read_given(const SweepRequest& request) {
 /// Axes that vary as one: alone, or in step with others.
 using Group = std::vector<const GivenAxis*>;
 
+/// A value may come again in step with another one: sut=engine,engine and precision=fp32,fp16.
+Status check_distinct(const Group& group) {
+  const std::size_t count = group.front()->axis.values.size();
+  std::map<std::vector<std::string>, std::size_t> seen;
+  for (std::size_t i = 0; i < count; ++i) {
+    std::vector<std::string> values;
+    for (const GivenAxis* axis : group) values.push_back(axis->axis.values[i]);
+    const auto [first, is_new] = seen.emplace(values, i);
+    if (is_new) continue;
+    return usage_error("{}: {}: '{}' is given twice; keep one", group.front()->at,
+                       group.front()->axis.key, fmt::join(values, "', '"));
+  }
+  return {};
+}
+
 Result<std::vector<Group>> group_axes(const Given& given, const std::vector<std::string>& zips) {
   std::vector<Group> groups;
   for (const GivenAxis& axis : given.axes) groups.push_back({&axis});
@@ -119,6 +136,7 @@ Result<std::vector<Group>> group_axes(const Given& given, const std::vector<std:
     *empty = std::move(joined);
     std::erase(groups, Group{});
   }
+  for (const Group& group : groups) LODE_CHECK_OK(check_distinct(group));
   return groups;
 }
 

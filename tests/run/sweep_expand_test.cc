@@ -65,6 +65,12 @@ TEST(SweepExpand, ZippedAxesGoInStep) {
   EXPECT_THAT(plan.points[2].values, ElementsAre(Named{"instances", "3"}, Named{"batch", "6"}));
   request.sets[2] = "batch=4,5";
   EXPECT_THAT(refusal(request), HasSubstr("instances has 3 values, batch has 2"));
+  request.sets[2] = "batch=4,4,4";
+  EXPECT_EQ(planned(request).points.size(), 3U);
+  request.sets[1] = "instances=1,2,1";
+  EXPECT_THAT(refusal(request), HasSubstr("'1', '4' is given twice"));
+  EXPECT_THAT(refusal(request_of({"sut=delay", "batch=1,2,1"})), HasSubstr("'1' is given twice"));
+  EXPECT_THAT(refusal(request_of({"sut=delay", "batch=1-8*2,4"})), HasSubstr("'4' is given twice"));
   request.zips = {"instances,threads"};
   EXPECT_THAT(refusal(request), HasSubstr("'threads' has no list"));
 }
