@@ -111,10 +111,9 @@ Status load_model(const ResolvedConfig& config, Subject& subject, sut::SutReques
 }
 
 /// So long each side of a pipe looks for a message, if a processor is left over: what a process
-/// does in less, it may be asked without anybody having to wake up. Longer would be worse where the
-/// kernel has both sides take turns on one processor: each then waits for the other to stop
-/// looking.
-constexpr std::int64_t kPipeSpinNs = 5'000;
+/// does in less, it may be asked without anybody having to wake up, which takes some 30 us each way
+/// in a virtual machine.
+constexpr std::int64_t kPipeSpinNs = 60'000;
 
 /// A process has to answer a little sooner than a query: it is then the process that is named.
 std::int64_t answer_timeout_ns(std::int64_t query_timeout_ns) {

@@ -120,6 +120,8 @@ class _Pipes:
             except BlockingIOError:
                 if time.perf_counter_ns() > until:
                     self._poll.poll()
+                else:
+                    os.sched_yield()  # Who asks may be on this very processor.
 
     def receive(self):
         """(type, sequence, payload) of the next message; exits where there is none any more."""

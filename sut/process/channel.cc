@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -130,7 +131,11 @@ Result<Message> Channel::receive() {
     if (message) return *message;
     LODE_TRY(const bool is_read, read_some());
     if (is_read) continue;
-    if (spin_ns_ > 0 && clock_.now_ns() - begin_ns < spin_ns_) continue;
+    if (spin_ns_ > 0 && clock_.now_ns() - begin_ns < spin_ns_) {
+      // The process may be on this very processor.
+      sched_yield();
+      continue;
+    }
     LODE_CHECK_OK(wait(answers_.get(), POLLIN));
   }
 }
