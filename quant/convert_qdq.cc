@@ -37,7 +37,7 @@ class Converter {
     const std::size_t values = graph_.value_capacity();
     for (std::size_t i = 0; i < values; ++i) {
       const auto id = static_cast<ValueId>(i);
-      if (placement_.groups[i] != Placement::kNotQuantized) insert_pair(id);
+      if (placement_.is_quantized(id)) insert_pair(id);
     }
     for (const Layer& layer : layers) convert_layer(layer);
   }
