@@ -66,10 +66,12 @@ def model_file(name, lode, cache, data):
     return built
 
 
-def command_of(engine, path, row, cpus, args):
+def command_of(engine, path, row, cpus, args, flags=()):
+    """`flags` are our program's own."""
     _, batch, threads = row
     program = [args.lode, "model", "bench", path] if engine == OURS else [
         args.python, HERE / "peer_bench.py", path, "--engine", engine]
+    program += flags
     if engine == OURS and args.isa:
         program += ["--isa", args.isa]
     return [str(part) for part in program + [

@@ -11,50 +11,41 @@ A ROW is ENGINE:MODEL[:FLAG[=VALUE],...]: engine lode, onnxruntime or openvino; 
       lode:m.int8.onnx:isa=avx512-vnni lode:m.onnx:precision=int8-dynamic onnxruntime:m.int8.onnx
 """
 import argparse
-import json
 import pathlib
 import statistics
-import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-
-
-def command_of(row, args):
-    """The command of one measurement, whose last line is its JSON object."""
-    engine, model, *flags = row.split(":", 2)
-    common = ["--threads", str(args.threads), "--batch", str(args.batch), "--seconds",
-              str(args.seconds), "--cpus", args.cpus]
-    if engine == "lode":
-        own = []
-        for flag in flags[0].split(",") if flags else []:
-            name, _, value = flag.partition("=")
-            own += [f"--{name}", value] if value else [f"--{name}"]
-        return [str(args.lode), "model", "bench", model, *common, *own]
-    return [args.python, str(ROOT / "bench/peer_bench.py"), model, "--engine", engine, *common]
+from compare_models import HERE, OURS, command_of, numbers, run_once
 
 
 def measure(row, args):
     """p50 in milliseconds."""
-    done = subprocess.run(command_of(row, args), capture_output=True, text=True, check=False)
-    objects = [line for line in done.stdout.splitlines() if line.startswith("{")]
-    if done.returncode != 0 or not objects:
-        sys.exit(f"{row}: {(done.stderr or done.stdout).strip()[-500:]}")
-    return json.loads(objects[-1])["p50_ns"] / 1e6
+    engine, model, *flags = row.split(":", 2)
+    own = []
+    for flag in flags[0].split(",") if flags else []:
+        name, _, value = flag.partition("=")
+        own += [f"--{name}", value] if value else [f"--{name}"]
+    engine = OURS if engine == "lode" else engine
+    command = command_of(engine, model, (model, args.batch, args.threads), args.cpus, args, own)
+    result, why = run_once(command)
+    if why:
+        sys.exit(f"{row}: {why}")
+    return result["p50_ns"] / 1e6
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="+", metavar="ROW")
-    parser.add_argument("--lode", type=pathlib.Path, default=ROOT / "build/release/lode")
+    parser.add_argument("--lode", type=pathlib.Path, default=HERE.parent / "build/release/lode")
     parser.add_argument("--python", default=sys.executable, help="a Python that has the peers")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=0.7, help="of each measurement")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=1)
-    parser.add_argument("--cpus", default="1")
+    parser.add_argument("--cpus", type=numbers, default=[1])
     args = parser.parse_args()
+    args.isa = None  # a flag of rows
     times = [[] for _ in args.rows]
     for _ in range(args.rounds):
         for row, of_row in zip(args.rows, times):

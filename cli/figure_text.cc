@@ -30,6 +30,24 @@ Result<double> parse_value(const Figure& figure, std::string_view text) {
   return percent / 100.0;
 }
 
+/// "sut=engine,precision=fp32".
+Result<std::vector<sweep::Named>> parse_baseline(std::string_view text) {
+  std::vector<sweep::Named> baseline;
+  // As for --set: values that hold commas are separated by semicolons.
+  const char separator = text.find(';') == std::string_view::npos ? ',' : ';';
+  while (!text.empty()) {
+    const std::size_t comma = std::min(text.find(separator), text.size());
+    const std::string_view part = text.substr(0, comma);
+    const std::size_t equals = part.find('=');
+    if (equals == 0 || equals == std::string_view::npos || equals + 1 == part.size()) {
+      return usage_error("--baseline: '{}' is no KEY=VALUE, as in precision=fp32", part);
+    }
+    baseline.push_back({std::string(part.substr(0, equals)), std::string(part.substr(equals + 1))});
+    text.remove_prefix(std::min(comma + 1, text.size()));
+  }
+  return baseline;
+}
+
 }  // namespace
 
 std::string figure_text(const Figure& figure, double value) {
@@ -88,23 +106,6 @@ Result<sweep::Constraint> parse_constraint(std::string_view flag, const std::str
   if (!bound.ok()) return bound.error().within(fmt::format("{}: {}", flag, text));
   constraint.bound = *bound;
   return constraint;
-}
-
-Result<std::vector<sweep::Named>> parse_baseline(std::string_view text) {
-  std::vector<sweep::Named> baseline;
-  // As for --set: values that hold commas are separated by semicolons.
-  const char separator = text.find(';') == std::string_view::npos ? ',' : ';';
-  while (!text.empty()) {
-    const std::size_t comma = std::min(text.find(separator), text.size());
-    const std::string_view part = text.substr(0, comma);
-    const std::size_t equals = part.find('=');
-    if (equals == 0 || equals == std::string_view::npos || equals + 1 == part.size()) {
-      return usage_error("--baseline: '{}' is no KEY=VALUE, as in precision=fp32", part);
-    }
-    baseline.push_back({std::string(part.substr(0, equals)), std::string(part.substr(equals + 1))});
-    text.remove_prefix(std::min(comma + 1, text.size()));
-  }
-  return baseline;
 }
 
 Result<sweep::Question> question_of(const sweep::Asked& asked) {

@@ -20,6 +20,7 @@ using engine::Tensor;
 using engine::ValueId;
 
 constexpr std::int64_t kDynamicSince = 11;
+
 /// Why a layer is left as it is; "" if it is not.
 std::string why_float(const Graph& graph, const LayerMatch& match, const DynamicOptions& options) {
   if (!match.why_not.empty()) return match.why_not;

@@ -34,11 +34,7 @@ struct Placement {
   [[nodiscard]] NodeRole role(engine::NodeId id) const {
     return roles[static_cast<std::size_t>(id)];
   }
-  /// None of values that the graph got since: biases, which equalisation gives to layers without.
-  [[nodiscard]] int group(engine::ValueId id) const {
-    const auto at = static_cast<std::size_t>(id);
-    return at < groups.size() ? groups[at] : kNotQuantized;
-  }
+  [[nodiscard]] int group(engine::ValueId id) const { return groups[static_cast<std::size_t>(id)]; }
   [[nodiscard]] bool is_quantized(engine::ValueId id) const { return group(id) != kNotQuantized; }
 };
 

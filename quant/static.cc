@@ -176,9 +176,10 @@ class StaticQuantizer {
       table.equalised = basis_.equalisation.has_value();
     }
     table.ranges.clear();
-    for (std::size_t i = 0; i < basis_.ranges.size(); ++i) {
-      const auto id = static_cast<engine::ValueId>(i);
-      if (placement.is_quantized(id)) table.ranges[basis_.graph.value(id).name] = basis_.ranges[i];
+    // Not of all values: equalisation may have added constants, of which the placement knows
+    // nothing.
+    for (const engine::ValueId id : quantized_values(basis_.graph, placement)) {
+      table.ranges[basis_.graph.value(id).name] = basis_.ranges[static_cast<std::size_t>(id)];
     }
     basis_.table = std::move(table);
     return {};
@@ -187,15 +188,13 @@ class StaticQuantizer {
   Status take_ranges(const Placement& placement, const CalibrationTable& table) {
     basis_.ranges.resize(basis_.graph.value_capacity());
     std::size_t used = 0;
-    for (std::size_t i = 0; i < basis_.ranges.size(); ++i) {
-      const auto id = static_cast<engine::ValueId>(i);
-      if (!placement.is_quantized(id)) continue;
+    for (const engine::ValueId id : quantized_values(basis_.graph, placement)) {
       const auto found = table.ranges.find(basis_.graph.value(id).name);
       if (found == table.ranges.end()) {
         return runtime_error("the calibration table has no range for '{}': it is of another model",
                              basis_.graph.value(id).name);
       }
-      basis_.ranges[i] = found->second;
+      basis_.ranges[static_cast<std::size_t>(id)] = found->second;
       ++used;
     }
     if (used == table.ranges.size()) return {};
@@ -211,11 +210,9 @@ class StaticQuantizer {
   }
 
   [[nodiscard]] bool names_quantized(const Placement& placement, std::string_view name) const {
-    for (std::size_t i = 0; i < basis_.graph.value_capacity(); ++i) {
-      const auto id = static_cast<engine::ValueId>(i);
-      if (placement.is_quantized(id) && basis_.graph.value(id).name == name) return true;
-    }
-    return false;
+    const std::vector<engine::ValueId> values = quantized_values(basis_.graph, placement);
+    return std::any_of(values.begin(), values.end(),
+                       [&](engine::ValueId id) { return basis_.graph.value(id).name == name; });
   }
 
   Result<Attempt> attempt(std::set<std::string> fallbacks) {

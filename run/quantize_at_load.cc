@@ -26,7 +26,6 @@ Result<std::vector<SampleIndex>> calibration_of(const config::ResolvedConfig& co
 Result<QuantizedAtLoad> quantize_at_load(const config::ResolvedConfig& config,
                                          const engine::ModelOptions& options) {
   const config::RunConfig& values = config.values;
-  LODE_TRY(const quant::Quantizer* quantizer, quant::find_quantizer(values.precision));
   QuantizedAtLoad loaded;
   quant::QuantizeOptions choices;
   choices.threads = engine::usable_processors();
@@ -46,7 +45,7 @@ Result<QuantizedAtLoad> quantize_at_load(const config::ResolvedConfig& config,
   log(LogLevel::kInfo, "calibrating on {} samples of {}", loaded.samples.size(),
       loaded.calibration.string());
   LODE_TRY(engine::Graph graph, engine::import_onnx(values.model));
-  auto quantized = quantizer->run(std::move(graph), choices, data);
+  auto quantized = quant::quantize_static(std::move(graph), choices, data);
   if (!quantized.ok()) return quantized.error().within(values.model.string());
   if (const auto& choice = quantized->report.equalise_choice; choice.has_value()) {
     log(LogLevel::kInfo, "{}equalised: KL {:.3g} nats equalised, {:.3g} unchanged",

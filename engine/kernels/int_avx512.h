@@ -66,14 +66,18 @@ struct I32x16 {
   return {_mm512_cvtps_epi32(a.lanes)};
 }
 
+/// Packing works in quarters of registers: dword 4 q + j holds quarter q of vector j.
+[[nodiscard, gnu::always_inline]] inline __m512i in_order(__m512i packed) {
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_epi32(order, packed);
+}
+
 /// Four vectors as bytes in order, values below 0 as 0 and above 255 as 255.
 [[gnu::always_inline]] inline void store_bytes(I32x16 a, I32x16 b, I32x16 c, I32x16 d,
                                                std::uint8_t* to) {
-  // Packing works in quarters of registers: dword 4 q + j holds quarter q of vector j.
-  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   const __m512i bytes = _mm512_packus_epi16(_mm512_packs_epi32(a.lanes, b.lanes),
                                             _mm512_packs_epi32(c.lanes, d.lanes));
-  _mm512_storeu_si512(to, _mm512_permutexvar_epi32(order, bytes));
+  _mm512_storeu_si512(to, in_order(bytes));
 }
 
 /// The bytes of pixels of three channels, a channel a vector of values in [0, 255], side by side.
@@ -113,13 +117,11 @@ template <int kVectors>
 [[gnu::always_inline]] inline void store_clamped(const ByteClamp& clamp,
                                                  const I32x16 (&sums)[kVectors], std::uint8_t* to,
                                                  std::int64_t valid) {
-  // Packing works in quarters of registers: dword 4 q + j holds quarter q of vector j.
-  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   const __m512i bytes =
       clamp.interleaved(sums[0].lanes, sums[kVectors > 1 ? 1 : 0].lanes,
                         sums[kVectors > 2 ? 2 : 0].lanes, sums[kVectors > 3 ? 3 : 0].lanes);
   const __mmask64 mask = valid >= 64 ? ~__mmask64{0} : (__mmask64{1} << valid) - 1U;
-  _mm512_mask_storeu_epi8(to, mask, _mm512_permutexvar_epi32(order, bytes));
+  _mm512_mask_storeu_epi8(to, mask, in_order(bytes));
 }
 
 // ---- bytes of 64, 32 or 16 channels, and the four vectors of sums that they come to

@@ -35,10 +35,6 @@ constexpr ProductInputs kQLinearConv{.int_bias = kQConvBias,
                                      .sum_zero = kQConvSumZeroPoint};
 constexpr ProductInputs kQGemm{
     .int_bias = kQGemmBias, .y_scale = kQGemmScale, .y_zero = kQGemmZeroPoint};
-/// Rows of an image from which on a tile is no worse off within it than across images, as ranges
-/// ask.
-constexpr std::int64_t kLeastRangePixels = 16;
-
 constexpr ProductInputs kDynamic{.float_bias = kDynamicBias,
                                  .residual = {kDynamicResidual, kVariadic, kVariadic}};
 
@@ -207,7 +203,8 @@ Result<Step> lower_conv_of(LowerContext& context, const ProductInputs& inputs, b
   set_arithmetic(context, inputs, constants, is_dynamic, shape);
   LODE_TRY(Step step,
            product_step(context, inputs, shape, std::move(constants), [](QConvWeights&) {}));
-  if (shape.output == QOutput::kFloat && shape.out_pixels() >= kLeastRangePixels) {
+  // Ranges keep a tile within an image.
+  if (shape.output == QOutput::kFloat && shape.out_pixels() >= kImageRows) {
     step.range_pieces = is_depthwise(shape) ? step.task_count / shape.batch : step.task_count;
   }
   return step;

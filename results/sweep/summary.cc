@@ -13,6 +13,12 @@ namespace {
 
 using record::Figure;
 
+const stats::Estimate* find_figure(const std::vector<FigureValue>& values, const Figure& figure) {
+  const auto at = std::find_if(values.begin(), values.end(),
+                               [&](const FigureValue& each) { return each.figure == &figure; });
+  return at == values.end() ? nullptr : &at->estimate;
+}
+
 /// Fractions repeat exactly, and may be 0, which has no logarithm.
 stats::Estimate plain_mean(const std::vector<double>& values) {
   const double mean =
@@ -75,9 +81,9 @@ Pairs pairs_of(const Figure& figure, const PointSummary& point, const PointSumma
 }
 
 /// Runs of a repeat are interleaved with those of the others, so what slows one slows its pair.
-std::vector<FigureRatio> ratios_of(const PointSummary& point, const PointSummary& baseline,
+std::vector<FigureValue> ratios_of(const PointSummary& point, const PointSummary& baseline,
                                    Rng& rng) {
-  std::vector<FigureRatio> ratios;
+  std::vector<FigureValue> ratios;
   for (const Figure& figure : record::all_figures()) {
     Pairs pairs = pairs_of(figure, point, baseline);
     if (pairs.point.empty()) continue;
@@ -114,12 +120,13 @@ std::vector<std::size_t> baselines_of(const Plan& plan, std::size_t index,
       const Named* value = find_value(values, wanted.name);
       return value != nullptr && value->value == wanted.value;
     });
+    if (!has_all) continue;
     const bool is_alike = std::all_of(values.begin(), values.end(), [&](const Named& value) {
       const Named* mine = find_value(own, value.name);
       return find_value(baseline, value.name) != nullptr || mine == nullptr ||
              mine->value == value.value;
     });
-    if (has_all && is_alike) found.push_back(i);
+    if (is_alike) found.push_back(i);
   }
   return found;
 }
@@ -212,15 +219,11 @@ std::optional<std::size_t> find_best(const std::vector<PointSummary>& points,
 }  // namespace
 
 const stats::Estimate* PointSummary::find(const Figure& figure) const {
-  const auto at = std::find_if(figures.begin(), figures.end(),
-                               [&](const FigureValue& each) { return each.figure == &figure; });
-  return at == figures.end() ? nullptr : &at->estimate;
+  return find_figure(figures, figure);
 }
 
 const stats::Estimate* PointSummary::find_ratio(const Figure& figure) const {
-  const auto at = std::find_if(ratios.begin(), ratios.end(),
-                               [&](const FigureRatio& each) { return each.figure == &figure; });
-  return at == ratios.end() ? nullptr : &at->estimate;
+  return find_figure(ratios, figure);
 }
 
 Status check_baseline(const Plan& plan, const std::vector<Named>& baseline) {

@@ -24,22 +24,18 @@ struct RunOutcome {
 
 struct FigureValue {
   const record::Figure* figure = nullptr;
-  stats::Estimate estimate;  ///< over the point's valid runs
-};
-
-/// A figure against the baseline point's: how many times better, whatever its direction.
-struct FigureRatio {
-  const record::Figure* figure = nullptr;
-  stats::Estimate estimate;  ///< over repeats in which both points have a valid run
+  stats::Estimate estimate;
 };
 
 struct PointSummary {
   std::vector<RunOutcome> runs;  ///< by repeat; those not made yet are left out
-  std::vector<FigureValue>
-      figures;  ///< those that its runs measured, in the order of all_figures()
+  /// Those that its valid runs measured, in the order of all_figures().
+  std::vector<FigureValue> figures;
   std::optional<std::size_t> baseline;  ///< the point that `ratios` are against; may be this one
-  std::vector<FigureRatio> ratios;  ///< of figures that both have; empty for the baseline itself
-  std::uint64_t valid = 0;          ///< runs
+  /// How many times better than the baseline, whatever the figure's direction, over repeats in
+  /// which both have a valid run; empty for the baseline itself.
+  std::vector<FigureValue> ratios;
+  std::uint64_t valid = 0;  ///< runs
   std::string trouble;  ///< the first failure or broken rule, and how many runs had one; "" if none
   bool on_front = false;
 

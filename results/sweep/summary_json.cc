@@ -50,7 +50,7 @@ Json run_json(const Point& point, const RunOutcome& run) {
 Json baseline_json(const Plan& plan, const PointSummary& summary) {
   if (!summary.baseline.has_value()) return Json();
   Json ratios = Json::object();
-  for (const FigureRatio& each : summary.ratios) {
+  for (const FigureValue& each : summary.ratios) {
     ratios[std::string(each.figure->name)] = estimate_json(each.estimate);
   }
   return {{"point", plan.points[*summary.baseline].name}, {"ratios", std::move(ratios)}};

@@ -16,9 +16,8 @@ constexpr std::int64_t kElements = kTileRows * kTileRowBytes / 4;
 /// Each chain begins at its number.
 template <int kChain>
 [[gnu::always_inline]] inline void begin_chain() {
-  const std::int32_t start[kElements / kTileRows] = {kChain, kChain, kChain, kChain, kChain, kChain,
-                                                     kChain, kChain, kChain, kChain, kChain, kChain,
-                                                     kChain, kChain, kChain, kChain};
+  std::int32_t start[kTileRowBytes / 4];
+  for (std::int32_t& each : start) each = kChain;
   load_tile<kChain>(start, 0);
 }
 

@@ -73,6 +73,9 @@ struct QConvArguments {
   float* ranges = nullptr;
 };
 
+/// Output pixels of an image from which on rows of one image fill tiles as well as rows of several.
+inline constexpr std::int64_t kImageRows = 16;
+
 using QConvKernel = PackingKernel<QConvShape, QConvWeights, QConvArguments>;
 
 /// Whether a kernel can apply the activation. Sigmoid and SiLU on u8 are a table's work

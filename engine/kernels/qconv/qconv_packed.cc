@@ -19,8 +19,6 @@ constexpr std::int64_t kTaskWork = 1 << 20;
 constexpr std::int64_t kReadWork = 4;
 constexpr std::int64_t kForeignReadWork = 8;
 constexpr std::int64_t kLine = 64;
-/// Rows of an image from which on whole tiles of its own are worth more than rows of several.
-constexpr std::int64_t kImageRows = 16;
 
 struct Cut : ProductCut {
   std::int64_t block_rows = 1;  ///< rows of a task that are worked on at once

@@ -22,19 +22,6 @@ ValueId relu(GraphBuilder& builder, ValueId x) {
   return builder.node(builder.graph.value(x).name + "_relu", "Relu", {x});
 }
 
-PlanInfo plan_of(Session& session, const Shape& shape) {
-  const auto plan = session.plan_info(std::vector<Shape>{shape});
-  EXPECT_TRUE(plan.ok()) << plan.error().message;
-  return plan.ok() ? *plan : PlanInfo{};
-}
-
-const PassReport& decision(const PlanInfo& plan) {
-  const auto found = std::find_if(plan.decisions.begin(), plan.decisions.end(),
-                                  [](const PassReport& one) { return one.name == "fuse_bands"; });
-  EXPECT_NE(found, plan.decisions.end());
-  return *found;
-}
-
 std::vector<const StepInfo*> band_steps(const PlanInfo& plan) {
   std::vector<const StepInfo*> found;
   for (const StepInfo& step : plan.steps) {
@@ -59,7 +46,7 @@ void expect_same_bits(const Graph& graph, const Shape& sample, std::int64_t chai
         shape[0] = batch;
         const PlanInfo plan = plan_of(*session, shape);
         if (threads == 1 && batch == 1) {
-          EXPECT_EQ(decision(plan).changes, chains);
+          EXPECT_EQ(decision(plan, "fuse_bands").changes, chains);
         }
         EXPECT_FALSE(band_steps(plan).empty()) << batch << " samples, " << threads << " threads";
         const Tensor input = random_tensor(shape, static_cast<std::uint64_t>(batch));
@@ -141,7 +128,7 @@ TEST(FuseBands, TheStepTellsWhatItDid) {
   EXPECT_THAT(steps[0]->reason, HasSubstr("rows at a time"));
   EXPECT_EQ(steps[0]->output_shape, (Shape{1, 8, 70, 66}));
   EXPECT_TRUE(band_steps(apart).empty());
-  EXPECT_EQ(decision(apart).changes, 0);
+  EXPECT_EQ(decision(apart, "fuse_bands").changes, 0);
   std::string kernels;
   double flops = 0.0;
   std::size_t bytes = 0;
@@ -163,8 +150,10 @@ TEST(FuseBands, ValuesThatOthersNeedStay) {
   const auto refusal = [](const Graph& graph) {
     const auto session = make_session(make_model(graph, options_for(best_isa(), true)));
     const PlanInfo plan = plan_of(*session, {1, 3, 70, 66});
-    EXPECT_EQ(decision(plan).changes, 0);
-    return decision(plan).refused.empty() ? "" : decision(plan).refused[0].why;
+    EXPECT_EQ(decision(plan, "fuse_bands").changes, 0);
+    return decision(plan, "fuse_bands").refused.empty()
+               ? ""
+               : decision(plan, "fuse_bands").refused[0].why;
   };
   const auto wide_and_deep = [](GraphBuilder& b) {
     const ValueId wide = add_conv(b, "wide", b.input("x", {-1, 3, 70, 66}), 3, 96, 1);
@@ -197,7 +186,7 @@ TEST(FuseBands, SmallValuesStayInTheCacheAnyway) {
   EXPECT_EQ(band_steps(plan_of(*session, {1, 3, 70, 66})).size(), 1U);
   const PlanInfo small = plan_of(*session, {1, 3, 20, 20});
   EXPECT_TRUE(band_steps(small).empty());
-  EXPECT_TRUE(decision(small).refused.empty());
+  EXPECT_TRUE(decision(small, "fuse_bands").refused.empty());
 }
 
 TEST(BandSchedule, RowsAreComputedOnceInARangeAndAtTheBordersOfRangesTwice) {

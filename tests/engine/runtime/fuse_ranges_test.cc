@@ -17,24 +17,6 @@ ModelOptions options_for(Isa isa, bool is_fused) {
   return options;
 }
 
-PlanInfo plan_of(Session& session, const Shape& shape) {
-  const auto plan = session.plan_info(std::vector<Shape>{shape});
-  EXPECT_TRUE(plan.ok()) << plan.error().message;
-  return plan.ok() ? *plan : PlanInfo{};
-}
-
-const PassReport& decision(const PlanInfo& plan) {
-  const auto found = std::find_if(plan.decisions.begin(), plan.decisions.end(),
-                                  [](const PassReport& one) { return one.name == "fuse_ranges"; });
-  EXPECT_NE(found, plan.decisions.end());
-  return *found;
-}
-
-std::int64_t steps_of(const PlanInfo& plan, std::string_view op_type) {
-  return std::count_if(plan.steps.begin(), plan.steps.end(),
-                       [&](const StepInfo& step) { return step.op_type == op_type; });
-}
-
 /// The bits with and without, for every instruction set, batch and number of threads; plans must
 /// have `left` ranges of the `all` there are to read once more.
 void expect_same_bits(const Graph& graph, const Shape& sample, std::int64_t all, std::int64_t left,
@@ -50,10 +32,10 @@ void expect_same_bits(const Graph& graph, const Shape& sample, std::int64_t all,
         SCOPED_TRACE(fmt::format("{} samples, {} threads", batch, threads));
         Shape shape = sample;
         shape[0] = batch;
-        EXPECT_EQ(steps_of(plan_of(*plain, shape), "DynamicRange"), all);
+        EXPECT_EQ(count_steps(plan_of(*plain, shape), "DynamicRange"), all);
         const PlanInfo plan = plan_of(*session, shape);
-        EXPECT_EQ(steps_of(plan, "DynamicRange"), left);
-        EXPECT_EQ(decision(plan).changes, all - left);
+        EXPECT_EQ(count_steps(plan, "DynamicRange"), left);
+        EXPECT_EQ(decision(plan, "fuse_ranges").changes, all - left);
         Tensor input = random_tensor(shape, static_cast<std::uint64_t>(batch));
         if (has_nan) input.mutable_view().as<float>()[7] = std::nanf("");
         const auto want = run_session(*plain, {input});
@@ -139,7 +121,7 @@ TEST(FuseRanges, SaysWhyNot) {
     const auto session = make_session(make_model(b.graph, options));
     const PlanInfo plan = plan_of(*session, {1, 16, 12, 12});
     std::vector<std::string> result;
-    for (const PassNote& note : decision(plan).refused) result.push_back(note.why);
+    for (const PassNote& note : decision(plan, "fuse_ranges").refused) result.push_back(note.why);
     return result;
   };
   EXPECT_THAT(reasons(), testing::ElementsAre("no step makes its input", HasSubstr("leaves no")));

@@ -51,20 +51,6 @@ PlanInfo check(const Graph& graph, const Shape& sample, const ModelOptions& opti
   return plan.ok() ? *plan : PlanInfo{};
 }
 
-std::int64_t count_steps(const PlanInfo& plan, std::string_view op_type) {
-  return std::count_if(plan.steps.begin(), plan.steps.end(),
-                       [&](const StepInfo& step) { return step.op_type == op_type; });
-}
-
-const PassReport& decision(const PlanInfo& plan, std::string_view name) {
-  for (const PassReport& report : plan.decisions) {
-    if (report.name == name) return report;
-  }
-  ADD_FAILURE() << "no decision " << name;
-  static const PassReport kNone;
-  return kNone;
-}
-
 ValueId concat(GraphBuilder& builder, std::string_view name, std::vector<ValueId> inputs) {
   return builder.node(name, "Concat", std::move(inputs), {{"axis", std::int64_t{1}}});
 }

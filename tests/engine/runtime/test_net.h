@@ -5,8 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
+#include "engine/passes/pass.h"
 #include "engine/runtime/reference_executor.h"
 #include "engine/runtime/session.h"
 #include "tests/engine/graph_builder.h"
@@ -14,6 +16,27 @@
 namespace lode::engine {
 
 using Ints = std::vector<std::int64_t>;
+
+inline PlanInfo plan_of(Session& session, const Shape& shape) {
+  const auto plan = session.plan_info(std::vector<Shape>{shape});
+  EXPECT_TRUE(plan.ok()) << plan.error().message;
+  return plan.ok() ? *plan : PlanInfo{};
+}
+
+inline std::int64_t count_steps(const PlanInfo& plan, std::string_view op_type) {
+  return std::count_if(plan.steps.begin(), plan.steps.end(),
+                       [&](const StepInfo& step) { return step.op_type == op_type; });
+}
+
+/// What a pass for the machine did in a plan.
+inline const PassReport& decision(const PlanInfo& plan, std::string_view name) {
+  for (const PassReport& report : plan.decisions) {
+    if (report.name == name) return report;
+  }
+  ADD_FAILURE() << "no decision " << name;
+  static const PassReport kNone;
+  return kNone;
+}
 
 inline Tensor int_list(Ints values) {
   const auto count = static_cast<std::int64_t>(values.size());
