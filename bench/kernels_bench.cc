@@ -53,11 +53,17 @@ double peak_byte_ops(Isa isa) {
   static const std::vector<double> kPeaks = [] {
     std::vector<double> peaks;
     for (const Isa each : kAllIsas) {
-      peaks.push_back(each > best_isa() ? 1.0 : measure_byte_ops(select_byte_peak(each), 0.1));
+      peaks.push_back(each > best_isa() ? 1.0 : measure_products(select_byte_peak(each), 0.1));
     }
     return peaks;
   }();
   return kPeaks[static_cast<std::size_t>(isa)];
+}
+
+/// The same for floats that are multiplied as pairs of bfloat16, in the best instruction set.
+double peak_pair_flops() {
+  static const double kPeak = measure_products(*select_pair_peak(best_isa()), 0.1);
+  return kPeak;
 }
 
 void set_rates(benchmark::State& state, double flops, double bytes, double peak = peak_flops()) {
@@ -101,20 +107,25 @@ void bench_read(benchmark::State& state, const PeakKernel& kernel) {
   set_rates(state, 0, 4.0 * static_cast<double>(count));
 }
 
-void bench_byte_peak(benchmark::State& state, const BytePeakKernel& kernel) {
+void bench_product_peak(benchmark::State& state, const ProductPeakKernel& kernel) {
   constexpr std::int64_t kRounds = 20'000;
   for (auto _ : state) benchmark::DoNotOptimize(kernel.multiply_add(kRounds));
   set_rates(state, static_cast<double>(kernel.ops_per_round * kRounds), 0,
-            peak_byte_ops(kernel.isa));
+            multiplies_bytes(kernel.name) ? peak_byte_ops(kernel.isa) : peak_pair_flops());
 }
 
-void add_peaks() {
-  for (const BytePeakKernel* kernel : byte_peak_kernels()) {
+void add_product_peaks(std::span<const ProductPeakKernel* const> kernels) {
+  for (const ProductPeakKernel* kernel : kernels) {
     if (kernel->isa > best_isa()) continue;
     benchmark::RegisterBenchmark(
         fmt::format("peak/{}/multiply_add", kernel->name).c_str(),
-        [kernel](benchmark::State& state) { bench_byte_peak(state, *kernel); });
+        [kernel](benchmark::State& state) { bench_product_peak(state, *kernel); });
   }
+}
+
+void add_peaks() {
+  add_product_peaks(byte_peak_kernels());
+  add_product_peaks(pair_peak_kernels());
   for (const PeakKernel* kernel : peak_kernels()) {
     if (kernel->isa > best_isa()) continue;
     benchmark::RegisterBenchmark(fmt::format("peak/{}/multiply_add", kernel->name).c_str(),
@@ -224,7 +235,8 @@ void bench_conv(benchmark::State& state, const ConvKernel& kernel, const ConvSha
   arguments.activation.kind = ActivationKind::kRelu;
   for (auto _ : state) run_all_tasks(kernel, shape, arguments);
   set_rates(state, conv_flops(shape),
-            4.0 * static_cast<double>(inputs + outputs + shape.out_c * shape.depth()));
+            4.0 * static_cast<double>(inputs + outputs + shape.out_c * shape.depth()),
+            multiplies_pairs(kernel.name) ? peak_pair_flops() : peak_flops());
 }
 
 // ---- gemm

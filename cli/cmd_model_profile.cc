@@ -184,6 +184,8 @@ std::string as_json(const Report& report, const ProfileFlags& flags) {
         {"flops_per_s", report.peak.flops_per_s},
         {"byte_kernel", report.peak.byte_kernel},
         {"byte_ops_per_s", report.peak.byte_ops_per_s},
+        {"pair_kernel", report.peak.pair_kernel},
+        {"pair_flops_per_s", report.peak.pair_flops_per_s},
         {"read_bytes_per_s", report.peak.read_bytes_per_s}}},
       {"runs", profile.runs},
       {"run_ns", profile.run_ns},
@@ -274,14 +276,19 @@ std::string footer(const Report& report) {
       profile.steps.size(), format_duration(profile.steps_ns),
       of_run(static_cast<double>(profile.steps_ns)), format_duration(profile.run_ns), profile.runs,
       format_duration(profile.timed_run_ns));
+  const engine::MachinePeak& peak = report.peak;
+  text +=
+      fmt::format("peak of {} {}: {:.1f} GFLOP/s ({}), ", peak.threads,
+                  peak.threads == 1 ? "thread" : "threads", peak.flops_per_s / 1e9, peak.kernel);
+  if (peak.pair_flops_per_s > 0) {
+    text += fmt::format("{:.1f} GFLOP/s as pairs of bfloat16 ({}), ", peak.pair_flops_per_s / 1e9,
+                        peak.pair_kernel);
+  }
   text += fmt::format(
-      "peak of {} {}: {:.1f} GFLOP/s ({}), {:.1f} GOP/s of bytes ({}), reading {:.1f} GB/s; at "
-      "that "
-      "peak the model's {:.2f} GFLOP take {}, {:.1f}% of the run\n",
-      report.peak.threads, report.peak.threads == 1 ? "thread" : "threads",
-      report.peak.flops_per_s / 1e9, report.peak.kernel, report.peak.byte_ops_per_s / 1e9,
-      report.peak.byte_kernel, report.peak.read_bytes_per_s / 1e9, report.flops() / 1e9,
-      format_duration(static_cast<std::int64_t>(best_ns)), of_run(best_ns));
+      "{:.1f} GOP/s of bytes ({}), reading {:.1f} GB/s; with each layer at the peak of its kind "
+      "the model's {:.2f} GFLOP take {}, {:.1f}% of the run\n",
+      peak.byte_ops_per_s / 1e9, peak.byte_kernel, peak.read_bytes_per_s / 1e9,
+      report.flops() / 1e9, format_duration(static_cast<std::int64_t>(best_ns)), of_run(best_ns));
   return text;
 }
 

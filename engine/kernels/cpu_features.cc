@@ -63,7 +63,7 @@ Isa detect() {
   constexpr unsigned kZmmState = 0xE6;         // and opmask, upper ZMM halves, ZMM16-31
   constexpr unsigned kTileState = 0x60000;     // tile configuration and tiles
   constexpr unsigned kAvx512Vnni = 1U << 11U;  // leaf 7, ECX
-  constexpr unsigned kAmx = 3U << 24U;         // leaf 7, EDX: AMX-TILE and AMX-INT8
+  constexpr unsigned kAmx = 0x3400000;         // leaf 7, EDX: AMX-TILE, AMX-INT8, AMX-BF16
   const CpuidLeaf leaf1 = cpuid(1);
   const CpuidLeaf leaf7 = cpuid(7);
   const unsigned xcr0 = read_xcr0(leaf1);

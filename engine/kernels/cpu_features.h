@@ -15,7 +15,7 @@ enum class Isa : std::uint8_t {
   kAvx2,        ///< AVX2, FMA, F16C
   kAvx512,      ///< AVX-512 F, BW, DQ, VL
   kAvx512Vnni,  ///< and VNNI
-  kAvx512Amx,   ///< and AMX's tiles and their products of bytes
+  kAvx512Amx,   ///< and AMX's tiles and their products of bytes and of bfloat16
 };
 
 inline constexpr std::array kAllIsas = {Isa::kGeneric, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni,

@@ -54,5 +54,11 @@ template <int kSums, int kX, int kW>
 [[gnu::always_inline]] inline void add_products() {
   __asm__ volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSums), "i"(kX), "i"(kW));
 }
+/// The same for bfloat16, two of a row meeting two of a column; sums are float, pairs are added one
+/// after the other, to the nearest even, and numbers below the normal range count as zero.
+template <int kSums, int kX, int kW>
+[[gnu::always_inline]] inline void add_bf16_products() {
+  __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSums), "i"(kX), "i"(kW));
+}
 
 }  // namespace lode::engine

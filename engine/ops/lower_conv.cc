@@ -35,6 +35,7 @@ Result<ConvShape> dense_shape(const LowerContext& context) {
   shape.half_weights = context.inputs[kWeightInput].dtype == DType::kF16;
   shape.workers = context.workers;
   shape.allow_winograd = context.passes.allow(MachinePass::kWinograd);
+  shape.allow_bf16x3 = context.passes.allow(MachinePass::kBf16x3);
   return shape;
 }
 

@@ -18,6 +18,9 @@ constexpr std::array kMachinePasses = {
                    "that step over other channels"},
     MachinePassDef{MachinePass::kWinograd, "winograd",
                    "fewer multiplications for 3x3 kernels of stride 1, at a larger error"},
+    MachinePassDef{MachinePass::kBf16x3, "bf16x3",
+                   "floats are multiplied as pairs of bfloat16, three products for one, where the "
+                   "processor has tiles for those, at a larger error"},
     MachinePassDef{MachinePass::kFuseRanges, "fuse_ranges",
                    "convolutions leave the range of what they write to the dynamic quantisation "
                    "behind them, which need not read it once more; asks for a kernel that does"},

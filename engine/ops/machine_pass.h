@@ -14,6 +14,7 @@ enum class MachinePass : std::uint8_t {
   kPlainFirstLayer,
   kConcatInPlace,
   kWinograd,
+  kBf16x3,
   kFuseRanges,
   kFuseBands,
   kReuseInputs,

@@ -48,7 +48,8 @@ double sum_of_rates(ThreadPool& pool, std::function<double(int)> measure) {
 }  // namespace
 
 double MachinePeak::ops_per_s(std::string_view multiplied_by) const {
-  return multiplies_bytes(multiplied_by) ? byte_ops_per_s : flops_per_s;
+  if (multiplies_bytes(multiplied_by)) return byte_ops_per_s;
+  return multiplies_pairs(multiplied_by) ? pair_flops_per_s : flops_per_s;
 }
 
 Result<MachinePeak> measure_machine_peak(Isa cap, const SessionOptions& options) {
@@ -58,10 +59,15 @@ Result<MachinePeak> measure_machine_peak(Isa cap, const SessionOptions& options)
   peak.kernel = kernel.name;
   peak.threads = pool->threads();
   peak.flops_per_s = sum_of_rates(*pool, [&](int) { return measure_flops(kernel, kSeconds); });
-  const BytePeakKernel& byte_kernel = select_byte_peak(cap);
+  const ProductPeakKernel& byte_kernel = select_byte_peak(cap);
   peak.byte_kernel = byte_kernel.name;
   peak.byte_ops_per_s =
-      sum_of_rates(*pool, [&](int) { return measure_byte_ops(byte_kernel, kSeconds); });
+      sum_of_rates(*pool, [&](int) { return measure_products(byte_kernel, kSeconds); });
+  if (const ProductPeakKernel* pair_kernel = select_pair_peak(cap); pair_kernel != nullptr) {
+    peak.pair_kernel = pair_kernel->name;
+    peak.pair_flops_per_s =
+        sum_of_rates(*pool, [&](int) { return measure_products(*pair_kernel, kSeconds); });
+  }
   try {
     std::vector<AlignedFloats> memory;
     for (int i = 0; i < peak.threads; ++i) {

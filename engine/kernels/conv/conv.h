@@ -52,6 +52,8 @@ struct ConvShape {
   bool half_weights = false;
   /// Kernels that transform input and weights (Winograd) may be chosen; their error is larger.
   bool allow_winograd = true;
+  /// Kernels that multiply floats as pairs of bfloat16 may be chosen; their error is larger.
+  bool allow_bf16x3 = true;
   /// Winograd's F(m x m, 3 x 3) with this m whatever it costs; 0: with the best m, where it pays.
   std::int64_t winograd_outputs = 0;
   /// Who will share the tasks; 0: not known. Shapes the cut, never the result.

@@ -36,7 +36,7 @@ double measure_flops(const PeakKernel& kernel, double seconds) {
   return static_cast<double>(kernel.flops_per_round * kRounds) / shortest;
 }
 
-double measure_byte_ops(const BytePeakKernel& kernel, double seconds) {
+double measure_products(const ProductPeakKernel& kernel, double seconds) {
   const double shortest = shortest_call(seconds, [&] { return kernel.multiply_add(kRounds); });
   return static_cast<double>(kernel.ops_per_round * kRounds) / shortest;
 }

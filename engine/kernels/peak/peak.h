@@ -1,5 +1,5 @@
 // What the machine can do at best, to hold kernels against: loops of multiply-adds that never leave
-// the registers, in float and in bytes, and one that only reads.
+// the registers, in float, in bytes and in pairs of bfloat16, and one that only reads.
 #pragma once
 
 #include <cstdint>
@@ -40,12 +40,12 @@ struct PeakKernel {
 [[nodiscard]] double measure_reads(const PeakKernel& kernel, std::span<const float> from,
                                    double seconds);
 
-/// A loop of exact products of bytes, u8 times s8, summed up in int32: what the integer kernels of
-/// an instruction set are made of.
-struct BytePeakKernel {
+/// A loop of the products that some kernels of an instruction set are made of instead: exact ones
+/// of bytes, u8 times s8, summed up in int32, or floats multiplied as pairs of bfloat16.
+struct ProductPeakKernel {
   std::string_view name;
   Isa isa = Isa::kGeneric;
-  /// A multiplication and an addition count as two.
+  /// A multiplication and an addition count as two; the three products of a pair as one.
   std::int64_t ops_per_round = 0;
   /// As PeakKernel's.
   float (*multiply_add)(std::int64_t rounds) = nullptr;
@@ -56,16 +56,27 @@ struct BytePeakKernel {
 [[nodiscard]] bool multiplies_bytes(std::string_view kernel);
 
 /// All variants, best first.
-[[nodiscard]] std::span<const BytePeakKernel* const> byte_peak_kernels();
+[[nodiscard]] std::span<const ProductPeakKernel* const> byte_peak_kernels();
 
 /// The best one that needs no more than `cap`.
-[[nodiscard]] const BytePeakKernel& select_byte_peak(Isa cap);
+[[nodiscard]] const ProductPeakKernel& select_byte_peak(Isa cap);
+
+/// Whether the kernel of this name, or one of those that a step of this name runs, multiplies
+/// floats as pairs of bfloat16.
+[[nodiscard]] bool multiplies_pairs(std::string_view kernel);
+
+/// All variants, best first.
+[[nodiscard]] std::span<const ProductPeakKernel* const> pair_peak_kernels();
+
+/// The best one that needs no more than `cap`; null where nothing multiplies so.
+[[nodiscard]] const ProductPeakKernel* select_pair_peak(Isa cap);
 
 /// Operations a second of the calling thread, as measure_flops() has them.
-[[nodiscard]] double measure_byte_ops(const BytePeakKernel& kernel, double seconds);
+[[nodiscard]] double measure_products(const ProductPeakKernel& kernel, double seconds);
 
 #define LODE_PEAK_KERNEL(name) extern const PeakKernel name;
-#define LODE_BYTE_PEAK_KERNEL(name) extern const BytePeakKernel name;
+#define LODE_BYTE_PEAK_KERNEL(name) extern const ProductPeakKernel name;
+#define LODE_PAIR_PEAK_KERNEL(name) extern const ProductPeakKernel name;
 #include "engine/kernels/peak/kernels.inc"
 
 }  // namespace lode::engine

@@ -73,10 +73,10 @@ constexpr PeakKernel avx2_f32_peak = {.name = "avx2_f32_peak",
                                       .multiply_add = multiply_add,
                                       .read = read};
 
-constexpr BytePeakKernel avx2_u8_peak = {.name = "avx2_u8_peak",
-                                         .isa = Isa::kAvx2,
-                                         .ops_per_round = 2 * kChains * 2 * kLanes,
-                                         .multiply_add = multiply_bytes};
+constexpr ProductPeakKernel avx2_u8_peak = {.name = "avx2_u8_peak",
+                                            .isa = Isa::kAvx2,
+                                            .ops_per_round = 2 * kChains * 2 * kLanes,
+                                            .multiply_add = multiply_bytes};
 
 }  // namespace lode::engine
 #endif

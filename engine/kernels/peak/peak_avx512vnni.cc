@@ -26,10 +26,10 @@ float multiply_add(std::int64_t rounds) {
 
 }  // namespace
 
-constexpr BytePeakKernel avx512vnni_u8_peak = {.name = "avx512vnni_u8_peak",
-                                               .isa = Isa::kAvx512Vnni,
-                                               .ops_per_round = 2 * kChains * kProducts,
-                                               .multiply_add = multiply_add};
+constexpr ProductPeakKernel avx512vnni_u8_peak = {.name = "avx512vnni_u8_peak",
+                                                  .isa = Isa::kAvx512Vnni,
+                                                  .ops_per_round = 2 * kChains * kProducts,
+                                                  .multiply_add = multiply_add};
 
 }  // namespace lode::engine
 #endif

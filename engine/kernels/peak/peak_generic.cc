@@ -85,9 +85,9 @@ constexpr PeakKernel generic_f32_peak = {.name = "generic_f32_peak",
                                          .multiply_add = multiply_add,
                                          .read = read};
 
-constexpr BytePeakKernel generic_u8_peak = {.name = "generic_u8_peak",
-                                            .isa = Isa::kGeneric,
-                                            .ops_per_round = 2 * kChains * 2 * kLanes,
-                                            .multiply_add = multiply_bytes};
+constexpr ProductPeakKernel generic_u8_peak = {.name = "generic_u8_peak",
+                                               .isa = Isa::kGeneric,
+                                               .ops_per_round = 2 * kChains * 2 * kLanes,
+                                               .multiply_add = multiply_bytes};
 
 }  // namespace lode::engine

@@ -61,17 +61,33 @@ std::int32_t end_of_chain(std::int32_t chain, std::int64_t rounds, Isa isa) {
 }
 
 TEST(Peak, ProductsOfBytesAreDoneInAllChains) {
-  for (const BytePeakKernel* kernel : byte_peak_kernels()) {
+  for (const ProductPeakKernel* kernel : byte_peak_kernels()) {
     if (kernel->isa > best_isa()) continue;
     for (const std::int64_t rounds : {1, 5}) {
+      const bool has_tiles = kernel->isa == Isa::kAvx512Amx;
       std::int32_t want = 0;
-      for (int chain = 0; chain < (kernel->isa == Isa::kAvx512Amx ? 6 : 12); ++chain) {
-        want ^= end_of_chain(chain, rounds, kernel->isa);
+      for (int chain = 0; chain < (has_tiles ? 6 : 12); ++chain) {
+        const std::int32_t end = end_of_chain(chain, rounds, kernel->isa);
+        want = has_tiles ? want + end : want ^ end;
       }
       EXPECT_EQ(kernel->multiply_add(rounds), static_cast<float>(want)) << kernel->name;
     }
-    EXPECT_GT(measure_byte_ops(*kernel, 0.0), 1e6) << kernel->name;
-    EXPECT_LT(measure_byte_ops(*kernel, 0.0), 1e14) << kernel->name;
+    EXPECT_GT(measure_products(*kernel, 0.0), 1e6) << kernel->name;
+    EXPECT_LT(measure_products(*kernel, 0.0), 1e14) << kernel->name;
+  }
+}
+
+// A round adds 32 products of ones to each of six chains, which begin at 0 to 5.
+TEST(Peak, ProductsOfPairsAreDoneInAllChains) {
+  EXPECT_EQ(select_pair_peak(Isa::kAvx512Vnni), nullptr);
+  for (const ProductPeakKernel* kernel : pair_peak_kernels()) {
+    EXPECT_EQ(select_pair_peak(kernel->isa), kernel);
+    if (kernel->isa > best_isa()) continue;
+    for (const std::int64_t rounds : {1, 5}) {
+      EXPECT_EQ(kernel->multiply_add(rounds), static_cast<float>(15 + 6 * 32 * rounds));
+    }
+    EXPECT_GT(measure_products(*kernel, 0.0), 1e6) << kernel->name;
+    EXPECT_LT(measure_products(*kernel, 0.0), 1e14) << kernel->name;
   }
 }
 
@@ -79,6 +95,8 @@ TEST(Peak, NamesTellWhatIsMultiplied) {
   for (const QConvKernel* kernel : qconv_kernels()) EXPECT_TRUE(multiplies_bytes(kernel->name));
   for (const QDwConvKernel* kernel : qdwconv_kernels()) EXPECT_TRUE(multiplies_bytes(kernel->name));
   for (const ConvKernel* kernel : conv_kernels()) EXPECT_FALSE(multiplies_bytes(kernel->name));
+  EXPECT_TRUE(multiplies_pairs("avx512amx_f32_conv_bf16x3"));
+  EXPECT_FALSE(multiplies_pairs("avx512_f32_conv"));
   EXPECT_FALSE(multiplies_bytes(""));
   EXPECT_FALSE(multiplies_bytes("reference"));
 }

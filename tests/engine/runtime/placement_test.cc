@@ -219,20 +219,30 @@ TEST(Placement, TheFirstLayerReadsItsInputAsItIs) {
   EXPECT_EQ(plan.steps.front().op_type, "Conv");
 }
 
-TEST(Placement, WinogradIsLeftOutByName) {
+/// The step of a convolution that Winograd and products of bfloat16 are for.
+StepInfo convolution_without(std::vector<std::string> passes) {
   GraphBuilder b;
   b.output(
       add_conv(b, "conv", add_conv(b, "stem", b.input("x", {-1, 3, 56, 56}), 3, 64, 1), 64, 64, 3));
   ModelOptions without;
-  without.disabled_passes = {"winograd", "fuse_bands"};
+  without.disabled_passes = std::move(passes);
+  without.disabled_passes.emplace_back("fuse_bands");
   auto session = make_session(make_model(b.graph, without));
   const auto plan = session->plan_info(std::vector<Shape>{{1, 3, 56, 56}});
-  ASSERT_TRUE(plan.ok());
-  for (const StepInfo& step : plan->steps) {
-    EXPECT_THAT(step.kernel, testing::Not(HasSubstr("winograd")));
-  }
+  EXPECT_TRUE(plan.ok());
+  return plan.ok() ? plan->steps[1] : StepInfo{};
+}
+
+TEST(Placement, KernelsOfLargerErrorAreLeftOutByName) {
+  const StepInfo neither = convolution_without({"winograd", "bf16x3"});
+  EXPECT_THAT(neither.kernel, testing::Not(HasSubstr("winograd")));
+  EXPECT_THAT(neither.kernel, testing::Not(HasSubstr("bf16x3")));
   if (best_isa() < Isa::kAvx2) return;
-  EXPECT_THAT(plan->steps[1].reason, HasSubstr("Winograd is disabled"));
+  EXPECT_THAT(neither.reason, HasSubstr("Winograd is disabled"));
+  EXPECT_THAT(convolution_without({"bf16x3"}).kernel, HasSubstr("winograd"));
+  if (best_isa() < Isa::kAvx512Amx) return;
+  EXPECT_THAT(neither.reason, HasSubstr("products of bfloat16 are disabled"));
+  EXPECT_THAT(convolution_without({"winograd"}).kernel, HasSubstr("bf16x3"));
 }
 
 TEST(Placement, ElementwiseResultsTakeADyingInputsPlace) {

@@ -1,0 +1,188 @@
+// Convolutions that multiply floats as pairs of bfloat16: every geometry, the error, what is not
+// finite, and where they are chosen.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/engine/kernels/conv_runner.h"
+
+namespace lode::engine {
+namespace {
+
+/// Those of the processor; none is no failure.
+std::vector<const ConvKernel*> kernels_here() {
+  std::vector<const ConvKernel*> found;
+  for (const ConvKernel* kernel : conv_kernels()) {
+    const bool is_one = kernel->name.find("bf16x3") != std::string_view::npos;
+    if (is_one && kernel->isa <= best_isa()) found.push_back(kernel);
+  }
+  return found;
+}
+
+class ConvBf16x3 : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (kernels_here().empty()) GTEST_SKIP() << "this processor has no tiles for bfloat16";
+  }
+
+  static void check(const std::vector<ConvShape>& shapes) {
+    const auto kernels = kernels_here();
+    check_family(kernels, shapes);
+    for (const ConvShape& shape : shapes) {
+      EXPECT_TRUE(takes(*kernels.front(), shape)) << describe(shape) << " was not tested";
+    }
+  }
+};
+
+TEST_F(ConvBf16x3, EveryStrideDilationAndPadding) {
+  std::vector<ConvShape> shapes;
+  for (const std::int64_t kernel : {1, 2, 3, 5}) {
+    for (const std::int64_t stride : {1, 2, 3, 4}) {
+      for (const std::int64_t dilation : {1, 2, 3}) {
+        for (const std::int64_t pad : {0, 1, 3}) {
+          shapes.push_back(square(23, 20, 35, kernel, stride, pad, 1, dilation, 2));
+        }
+      }
+    }
+  }
+  ConvShape uneven = square(19, 40, 33, 3, 1, 1);
+  uneven.in_w = 11;
+  uneven.kernel_w = 5;
+  uneven.stride_w = 2;
+  uneven.dilation_h = 2;
+  uneven.pad_left = 3;
+  uneven.pad_right = 0;
+  uneven.out_h = 17;
+  uneven.out_w = 5;
+  shapes.push_back(uneven);
+  check(shapes);
+}
+
+TEST_F(ConvBf16x3, EveryTailOfRowsColumnsAndSteps) {
+  std::vector<ConvShape> shapes;
+  for (std::int64_t height = 8; height <= 50; ++height) {
+    shapes.push_back(square(1, 33, 17, 1, 1, 0));
+    shapes.back().in_h = shapes.back().out_h = height;
+  }
+  for (std::int64_t channels = 17; channels <= 66; ++channels) {
+    shapes.push_back(square(4, channels, 83 - channels, 1, 1, 0));
+    shapes.push_back(square(5, channels - 15, channels, 3, 1, 1));
+  }
+  check(shapes);
+}
+
+TEST_F(ConvBf16x3, MoreThanABlock) {
+  check({square(60, 64, 33, 3, 1, 1), square(61, 96, 33, 3, 2, 1, 1, 1, 2),
+         square(45, 600, 20, 1, 1, 0), square(33, 500, 20, 1, 2, 0, 1, 1, 3),
+         square(11, 700, 20, 3, 1, 1), square(4, 3000, 20, 3, 1, 1),
+         square(7, 20, 20, 1, 1, 0, 1, 1, 40)});
+}
+
+TEST_F(ConvBf16x3, HalfWeightsResidualsAndProloguesInSlices) {
+  std::vector<ConvShape> shapes = {
+      square(9, 200, 70, 3, 1, 1, 1, 1, 2), square(9, 40, 70, 3, 2, 1, 1, 1, 2),
+      square(9, 40, 70, 1, 2, 0, 1, 1, 3), square(6, 1300, 50, 1, 1, 0, 1, 1, 2)};
+  const std::size_t plain = shapes.size();
+  for (std::size_t i = 0; i < plain; ++i) {
+    ConvShape shape = shapes[i];
+    shape.half_weights = true;
+    shapes.push_back(shape);
+    shape.x_stride = shape.in_c + 7;
+    shape.y_stride = shape.out_c + 3;
+    shape.has_residual = true;
+    shape.residual_stride = shape.out_c + 5;
+    shapes.push_back(shape);
+    if (!allows_prologue(shape)) continue;
+    for (const ConvPrologue prologue : {ConvPrologue::kAffineRelu, ConvPrologue::kScale}) {
+      shape.prologue = prologue;
+      shapes.push_back(shape);
+    }
+  }
+  check(shapes);
+  check_activations(kernels_here(), shapes[4]);
+  check_images_are_independent(kernels_here(), square(9, 200, 70, 3, 2, 1));
+  check_images_are_independent(kernels_here(), square(5, 70, 20, 1, 1, 0));
+}
+
+/// Whole numbers up to `limit`, either sign.
+std::vector<float> whole_numbers(std::size_t count, std::int64_t limit, std::string_view seed) {
+  std::vector<float> values = random_floats(static_cast<std::int64_t>(count), seed);
+  for (float& value : values) value = std::round(value * static_cast<float>(limit));
+  return values;
+}
+
+// A pair holds sixteen bits. Numbers of fifteen bits times numbers of eight are exact, whichever
+// side has the longer ones: a term that is left out shows.
+TEST_F(ConvBf16x3, PairsHoldSixteenBits) {
+  const ConvShape shape = square(8, 40, 33, 1, 1, 0);
+  for (const bool long_weights : {false, true}) {
+    Case data(shape);
+    const std::int64_t longer = (1 << 15) - 1;
+    data.x = whole_numbers(data.x.size(), long_weights ? 7 : longer, "x");
+    data.weights = whole_numbers(data.weights.size(), long_weights ? longer : 7, "weights");
+    data.bias = whole_numbers(data.bias.size(), 100, "bias");
+    const auto want = reference(shape, data, data.view(), {});
+    for (const ConvKernel* kernel : kernels_here()) {
+      EXPECT_EQ(run_kernel(*kernel, shape, data, data.view(), {}), want) << kernel->name;
+    }
+  }
+}
+
+// Errors of products are independent: those of long sums are far below the bound of a single one.
+TEST_F(ConvBf16x3, LongSumsAreMuchMoreExactThanOneProduct) {
+  for (const std::int64_t depth : {64, 256, 2048}) {
+    const ConvShape shape = square(8, depth, 64, 1, 1, 0);
+    const Case data(shape);
+    const auto want = reference(shape, data, data.view(), {});
+    for (const ConvKernel* kernel : kernels_here()) {
+      const auto got = run_kernel(*kernel, shape, data, data.view(), {});
+      EXPECT_EQ(first_difference(got, want, scale_of(shape, data),
+                                 0x1p-15 / std::sqrt(static_cast<double>(depth))),
+                "")
+          << kernel->name;
+    }
+  }
+}
+
+TEST_F(ConvBf16x3, WhatIsNotFiniteIsNotHidden) {
+  const ConvShape shape = square(4, 40, 20, 1, 1, 0);
+  constexpr std::int64_t kPixel = 5;
+  const float quiet = std::numeric_limits<float>::quiet_NaN();
+  const float all_ones = std::bit_cast<float>(0xFFFFFFFFU);
+  const float infinite = std::numeric_limits<float>::infinity();
+  for (const float value : {quiet, -quiet, all_ones, infinite, -infinite}) {
+    Case data(shape);
+    data.x[kPixel * shape.in_c + 21] = value;
+    for (const ConvKernel* kernel : kernels_here()) {
+      const auto y = run_kernel(*kernel, shape, data, data.view(), {});
+      for (std::size_t i = 0; i < y.size(); ++i) {
+        const bool reads_it = static_cast<std::int64_t>(i) / shape.out_c == kPixel;
+        EXPECT_EQ(std::isnan(y[i]), reads_it) << kernel->name << " output " << i;
+      }
+    }
+  }
+}
+
+TEST(ConvBf16x3Choice, ManyPixelsAndLongSumsWhateverTheBatch) {
+#if defined(__x86_64__)
+  const auto chosen = [](const ConvShape& shape) {
+    return select_conv(shape, Isa::kAvx512Amx).kernel->name;
+  };
+  EXPECT_EQ(chosen(square(56, 64, 64, 3, 1, 1)), "avx512amx_f32_conv_bf16x3");
+  EXPECT_EQ(chosen(square(7, 320, 1280, 1, 1, 0)), "avx512amx_f32_conv_bf16x3");
+  EXPECT_EQ(chosen(square(112, 17, 96, 1, 1, 0)), "avx512amx_f32_conv_bf16x3");
+  EXPECT_EQ(chosen(square(112, 16, 96, 1, 1, 0)), "avx512_f32_conv");
+  EXPECT_EQ(chosen(square(1, 960, 240, 1, 1, 0)), "avx512_f32_conv");
+  EXPECT_EQ(chosen(square(1, 960, 240, 1, 1, 0, 1, 1, 64)), "avx512_f32_conv");
+  EXPECT_EQ(chosen(square(14, 64, 64, 3, 1, 1, 2)), "avx512_f32_conv");
+  ConvShape disabled = square(56, 64, 64, 3, 1, 1);
+  disabled.allow_bf16x3 = false;
+  EXPECT_EQ(chosen(disabled), "avx512_f32_conv_winograd6");
+  const auto without = select_conv(disabled, Isa::kAvx512Amx);
+  EXPECT_NE(without.reason.find("products of bfloat16 are disabled"), std::string::npos);
+#endif
+}
+
+}  // namespace
+}  // namespace lode::engine
