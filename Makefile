@@ -53,13 +53,15 @@ table-one: build ## the paper's Table I to the letter on the embedded model: 12 
 soak: build      ## 100 million queries in 10 minutes: memory stays flat
 	@build/release/bin/loadgen_bench soak 600
 
-bench: build     ## load generator, kernels, then whole models beside the peers of PEERS_PYTHON; BENCH_FLAGS are for these
+bench: build     ## load generator, kernels, then whole models in every precision beside the peers of PEERS_PYTHON, in process (BENCH_FLAGS) and under the load generator
 	@mkdir -p build/bench
 	@build/release/bin/loadgen_bench
 	@build/release/bin/kernels_bench --benchmark_min_time=0.05 --benchmark_out=build/bench/kernels.json
 	@build/release/bin/runtime_bench --benchmark_min_time=0.2 --benchmark_out=build/bench/runtime.json
 	@bench/compare_models.py --lode $(LODE) $(if $(PEERS_PYTHON),--python $(PEERS_PYTHON)) \
+	  --engines lodestone,lodestone-fp16,lodestone-int8-static,lodestone-int8-dynamic,onnxruntime,openvino \
 	  --json build/bench/models.json --markdown build/bench/models.md $(BENCH_FLAGS)
+	@bench/under_load.sh $(LODE) "$(PEERS_PYTHON)" "$(LODE_TEST_DATA)" build/bench
 
 outputs: build   ## every zoo model's outputs against ONNX Runtime's (PEERS_PYTHON), on every instruction set
 	@$(or $(PEERS_PYTHON),$(error set PEERS_PYTHON to a Python with onnxruntime and numpy)) \

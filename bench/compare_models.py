@@ -2,7 +2,9 @@
 """Whole models beside the peer engines: interleaved, pinned, one process a measurement.
 
   bench/compare_models.py [--lode build/release/lode] [--python ENV/bin/python]
-                          [--engines lodestone,onnxruntime,openvino] [--models NAME|PATH,...]
+                          [--engines lodestone,lodestone-fp16,lodestone-int8-static,
+                                     lodestone-int8-dynamic,onnxruntime,openvino]
+                          [--models NAME|PATH,...]
                           [--batches 1,8] [--threads 1,2] [--cpus 0,1] [--rounds 3] [--seconds 2]
                           [--isa ISA] [--cache build/zoo] [--json FILE] [--markdown FILE]
 
@@ -13,7 +15,9 @@ largest ratio of a round. Memory is the process's peak; of a peer, less what imp
 took. Load is from the file to a prepared session, imports left out.
 
 Models are zoo names, built into --cache, or paths; a zoo name that LODE_TEST_DATA has trained
-weights for (models/NAME.onnx) takes those. The peers need a Python that has them.
+weights for (models/NAME.onnx) takes those. The peers need a Python that has them. Our other
+precisions (lodestone-PRECISION) are quantized into --cache first, int8-static on eight images of
+LODE_TEST_DATA and with the quickest choices: they are for speed, not for accuracy.
 """
 import argparse
 import itertools
@@ -27,7 +31,10 @@ import sys
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 OURS = "lodestone"
+OWN = ("fp16", "int8-static", "int8-dynamic")  # beside FP32
 PEERS = ("onnxruntime", "openvino")
+QUICKEST = ("--calibration-method", "min-max", "--equalise", "off", "--no-bias-correction",
+            "--rounding", "nearest")
 HOW_TO_GET_PEERS = ("python3 -m venv ENV && ENV/bin/pip install onnxruntime openvino numpy, "
                     "then --python ENV/bin/python")
 ONE_IMAGE = ("mobilenetv2", "squeezenet1.1", "resnet50", "densenet121", "vgg19", "mobilenetv1",
@@ -66,13 +73,61 @@ def model_file(name, lode, cache, data):
     return built
 
 
+def precision_of(engine):
+    """Of our engine, other than that of the model itself; "" of others."""
+    return engine.removeprefix(f"{OURS}-") if engine.startswith(f"{OURS}-") else ""
+
+
+def quietly(command):
+    """Why it failed; "" if it did not."""
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True,
+                          check=False)
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+
+
+def calibration_samples(args, data):
+    """The dataset of eight images, made once, and why there is none."""
+    path = args.cache / "calibration.h5"
+    if path.is_file():
+        return path, ""
+    images = pathlib.Path(data or os.devnull) / "imagenet-mini"
+    if not images.is_dir():
+        return path, "it is calibrated on images: set LODE_TEST_DATA"
+    return path, quietly([
+        args.lode, "dataset", "import", "--images", images / "images", "--labels",
+        images / "val_map.txt", "--resize", 256, "--crop", 224, "--mean", "0.485,0.456,0.406",
+        "--std", "0.229,0.224,0.225", "--calibration-samples", 8, "--output", path])
+
+
+def file_for(engine, path, args, data):
+    """The model in the engine's precision, and why there is none."""
+    precision = precision_of(engine)
+    if not precision:
+        return path, ""
+    made = args.cache / f"{path.stem}.{precision}.onnx"
+    if made.is_file() and made.stat().st_mtime >= path.stat().st_mtime:
+        return made, ""
+    args.cache.mkdir(parents=True, exist_ok=True)
+    choices = ()
+    if precision == "int8-static":
+        samples, why = calibration_samples(args, data)
+        if why:
+            return path, why
+        choices = ("--dataset", samples, *QUICKEST)
+    return made, quietly([args.lode, "quantize", path, "--precision", precision, *choices,
+                          "--output", made])
+
+
 def command_of(engine, path, row, cpus, args, flags=()):
     """`flags` are our program's own."""
     _, batch, threads = row
-    program = [args.lode, "model", "bench", path] if engine == OURS else [
+    is_ours = engine == OURS or precision_of(engine) != ""
+    program = [args.lode, "model", "bench", path] if is_ours else [
         args.python, HERE / "peer_bench.py", path, "--engine", engine]
     program += flags
-    if engine == OURS and args.isa:
+    if is_ours and args.isa:
         program += ["--isa", args.isa]
     return [str(part) for part in program + [
         "--batch", batch, "--threads", threads, "--seconds", args.seconds,
@@ -111,14 +166,16 @@ def compare(ours, peer):
             "load_ratio": ours["load_ns"] / peer["load_ns"]}
 
 
-def measure_row(row, path, engines, cpus, args, progress):
-    results = {engine: [] for engine in engines}
-    failures = {}
+def measure_row(row, path, engines, args, progress):
+    data = os.environ.get("LODE_TEST_DATA")
+    files = {engine: file_for(engine, path, args, data) for engine in engines}
+    failures = {engine: why for engine, (_, why) in files.items() if why}
+    results = {engine: [] for engine in engines if engine not in failures}
     for number in range(args.rounds):
         for engine in engines:
             if engine in failures:
                 continue
-            result, why = run_once(command_of(engine, path, row, cpus, args))
+            result, why = run_once(command_of(engine, files[engine][0], row, args.cpus, args))
             if why:
                 failures[engine] = why
                 results.pop(engine)
@@ -243,9 +300,10 @@ def parse(arguments):
     parser.add_argument("--json", type=pathlib.Path, help="also write everything measured")
     parser.add_argument("--markdown", type=pathlib.Path, help="also write the tables")
     args = parser.parse_args(arguments)
-    unknown = set(args.engines) - {OURS, *PEERS}
+    others = [*(f"{OURS}-{precision}" for precision in OWN), *PEERS]
+    unknown = set(args.engines) - {OURS, *others}
     if unknown or OURS not in args.engines:
-        parser.error(f"--engines: {OURS} and any of {', '.join(PEERS)}; not "
+        parser.error(f"--engines: {OURS} and any of {', '.join(others)}; not "
                      f"{', '.join(sorted(unknown)) or 'without ' + OURS}")
     if args.rounds < 1:
         parser.error("--rounds: at least 1 is needed")
@@ -257,7 +315,7 @@ def parse(arguments):
 def available_peers(args):
     """Versions of the peers that can be had, and why others cannot."""
     versions, skipped = {}, {}
-    for peer in (engine for engine in args.engines if engine != OURS):
+    for peer in (engine for engine in args.engines if engine in PEERS):
         if not args.python:
             skipped[peer] = HOW_TO_GET_PEERS
             continue
@@ -285,8 +343,10 @@ def machine():
 def measure(args):
     versions, skipped = available_peers(args)
     ours = subprocess.run([args.lode, "--version"], capture_output=True, text=True, check=True)
-    engines = {OURS: ours.stdout.split()[1]}
-    engines.update((engine, versions[engine]) for engine in args.engines if engine in versions)
+    version = ours.stdout.split()[1]
+    engines = {OURS: version}
+    engines.update((engine, versions.get(engine, version)) for engine in args.engines
+                   if engine not in skipped)
     order = [engine for engine in args.engines if engine in engines]
     wanted = make_rows(args.models, args.batches, args.threads)
     rows = [row for row in wanted if row[2] <= len(args.cpus)]
@@ -306,7 +366,7 @@ def measure(args):
                            "isa": args.isa}}
     for row in rows:
         path = model_file(row[0], args.lode, args.cache, os.environ.get("LODE_TEST_DATA"))
-        report["rows"].append(measure_row(row, path, order, args.cpus, args, progress))
+        report["rows"].append(measure_row(row, path, order, args, progress))
     return report
 
 

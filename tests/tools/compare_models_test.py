@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
@@ -182,6 +183,27 @@ class Command(unittest.TestCase):
                     contextlib.redirect_stderr(io.StringIO()):
                 compare_models.parse(["--lode", lode, *arguments])
             self.assertEqual(stop.exception.code, 2)
+
+
+class OwnPrecisions(unittest.TestCase):
+    """With the real program: models are quantized into the cache, or it is said why not."""
+
+    def test_each_is_quantized_first(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                unittest.mock.patch.dict(os.environ, LODE_TEST_DATA=""):
+            args = compare_models.parse([
+                "--lode", str(LODE), "--models", str(ROOT / "models/embedded/synth10.onnx"),
+                "--engines", "lodestone,lodestone-fp16,lodestone-int8-static,"
+                "lodestone-int8-dynamic", "--rounds", "1", "--threads", "1", "--seconds", "0.01",
+                "--cache", folder])
+            with contextlib.redirect_stderr(io.StringIO()):
+                row = compare_models.measure(args)["rows"][0]
+            sizes = {path.name: path.stat().st_size for path in pathlib.Path(folder).iterdir()}
+        self.assertEqual(set(row["ratios"]), {"lodestone-fp16", "lodestone-int8-dynamic"})
+        self.assertEqual(set(row["failures"]), {"lodestone-int8-static"})
+        self.assertIn("LODE_TEST_DATA", row["failures"]["lodestone-int8-static"])
+        self.assertEqual(set(sizes), {"synth10.fp16.onnx", "synth10.int8-dynamic.onnx"})
+        self.assertGreater(sizes["synth10.fp16.onnx"], sizes["synth10.int8-dynamic.onnx"])
 
 
 STUB = """

@@ -437,6 +437,7 @@ std::string_view refuse(const ConvShape& shape) {
   if (shape.groups != 1) return "there are groups";
   if (!shape.allow_bf16x3) return "products of bfloat16 are disabled";
   if (shape.out_pixels() < 8) return "fewer than eight pixels an image fill no tile";
+  if (shape.in_c < 8) return "fewer than eight channels leave most of a step empty";
   if (shape.depth() <= kBf16Step / 2) return "sums of at most 16 products are as fast without";
   return "";
 }
