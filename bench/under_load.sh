@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# under_load.sh LODE PYTHON DATA DIR [REPEATS]: our precisions beside ONNX Runtime and OpenVINO under
-# the load generator, on MobileNetV2 and SqueezeNet, in three scenarios, and each one's accuracy on
-# the images of DATA (the folder that LODE_TEST_DATA names): one `lode sweep`, in DIR/under-load,
-# whose table is printed. PYTHON has the peers; those that it lacks are left out, by name.
+# under_load.sh LODE PYTHON DATA DIR [REPEATS]: our precisions beside ONNX Runtime and OpenVINO
+# under the load generator, on MobileNetV2 and SqueezeNet, in three scenarios, and each one's
+# accuracy on the images of DATA (the folder that LODE_TEST_DATA names): one `lode sweep`, in
+# DIR/under-load, whose table is printed. PYTHON has the peers; those that it lacks are left out, by
+# name.
 set -euo pipefail
 lode=$1
 python=$2
@@ -19,7 +20,8 @@ precisions="fp32, fp16, int8-static, int8-dynamic"
 baseline=sut=engine,precision=fp32
 for peer in openvino onnxruntime; do
   if [[ -z $python ]] || ! "$python" -c "import numpy, $peer" 2>/dev/null; then
-    echo "under load: without $peer: python3 -m venv ENV && ENV/bin/pip install $peer numpy, then PEERS_PYTHON=ENV/bin/python"
+    echo "under load: without $peer: python3 -m venv ENV && ENV/bin/pip install $peer numpy," \
+      "then PEERS_PYTHON=ENV/bin/python"
     continue
   fi
   suts+=", \"process:$peer\""

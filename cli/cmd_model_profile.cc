@@ -38,6 +38,7 @@ struct Row {
   std::size_t layers = 1;
   std::int64_t time_ns = 0;
   double flops = 0.0;
+  double peak_seconds = 0.0;  ///< that these take at the peak
   double bytes = 0.0;
 };
 
@@ -69,10 +70,9 @@ Rates Report::rates(const Row& row) const {
   Rates rates;
   rates.share = static_cast<double>(row.time_ns) / static_cast<double>(profile.steps_ns);
   rates.flops_per_s = row.flops / seconds;
-  const double peak_ops = peak.ops_per_s(row.kernel);
-  rates.of_peak = rates.flops_per_s / peak_ops;
+  rates.of_peak = row.peak_seconds / seconds;
   rates.bytes_per_s = row.bytes / seconds;
-  const bool computes = row.flops / peak_ops > row.bytes / peak.read_bytes_per_s;
+  const bool computes = row.peak_seconds > row.bytes / peak.read_bytes_per_s;
   rates.bound = computes ? "compute" : "memory";
   return rates;
 }
@@ -85,7 +85,7 @@ double Report::flops() const {
 
 double Report::seconds_at_peak() const {
   double sum = 0.0;
-  for (const Row& row : layers) sum += row.flops / peak.ops_per_s(row.kernel);
+  for (const Row& row : layers) sum += row.peak_seconds;
   return sum;
 }
 
@@ -94,7 +94,7 @@ void sort_by_time(std::vector<Row>& rows) {
                    [](const Row& a, const Row& b) { return a.time_ns > b.time_ns; });
 }
 
-std::vector<Row> layer_rows(const engine::Profile& profile) {
+std::vector<Row> layer_rows(const engine::Profile& profile, const engine::MachinePeak& peak) {
   std::vector<Row> rows;
   for (const engine::ProfiledStep& step : profile.steps) {
     rows.push_back({.node = step.info.node,
@@ -104,6 +104,7 @@ std::vector<Row> layer_rows(const engine::Profile& profile) {
                     .output = step.info.output_shape.to_string(),
                     .time_ns = step.time_ns,
                     .flops = step.info.flops,
+                    .peak_seconds = peak.seconds(step.info),
                     .bytes = static_cast<double>(step.info.bytes)});
   }
   return rows;
@@ -121,6 +122,7 @@ std::vector<Row> kernel_rows(const std::vector<Row>& layers) {
     ++row.layers;
     row.time_ns += layer.time_ns;
     row.flops += layer.flops;
+    row.peak_seconds += layer.peak_seconds;
     row.bytes += layer.bytes;
   }
   std::vector<Row> rows;
@@ -145,7 +147,7 @@ Result<Report> measure(const ProfileFlags& flags) {
     LODE_CHECK_OK(profiler.run());
   }
   report.profile = profiler.result();
-  report.layers = layer_rows(report.profile);
+  report.layers = layer_rows(report.profile, report.peak);
   report.kernels = kernel_rows(report.layers);
   return report;
 }

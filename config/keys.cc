@@ -242,6 +242,12 @@ Status set_recorder_memory(RunConfig& config, std::string_view text) {
   return read_bytes(text, config.settings.recorder_memory_bytes);
 }
 
+Status set_disable_passes(RunConfig& config, std::string_view text) {
+  const Status read = set_text(config.disable_passes, text);
+  if (text == "none") config.disable_passes.clear();
+  return read;
+}
+
 Status set_slowdown(RunConfig& config, std::string_view text) {
   double percent = 0.0;
   if (!text.ends_with('%')) return usage_error("'{}' is no share; write 2% or 0.5%", text);
@@ -343,6 +349,11 @@ constexpr KeySpec kSutKeys[] = {
      .choices = kIsas, .applies = {{}, {}, kEngine},
      .set = [](RunConfig& c, std::string_view t) { return read_choice(t, kIsas, c.isa); },
      .text = [](const RunConfig& c) { return c.isa; }},
+    {.name = "disable_passes", .type = ValueType::kText,
+     .doc = "passes of the engine to leave out, such as bf16x3,winograd (see lode model inspect "
+            "--explain), or none",
+     .applies = {{}, {}, kEngine}, .holds_commas = true,
+     .set = set_disable_passes, .text = [](const RunConfig& c) { return c.disable_passes; }},
     {.name = "cpus", .type = ValueType::kCpuList,
      .doc = "processors to pin the workers to; not set: not pinned", .applies = {{}, {}, kModelled},
      .holds_commas = true,

@@ -40,6 +40,7 @@ struct RunConfig {
   std::uint64_t threads = 1;    ///< of each instance
   std::uint64_t instances = 1;  ///< engines side by side
   std::string isa = "best";
+  std::string disable_passes;  ///< of the engine: names, separated by commas
   std::vector<int> cpus;
   double sut_slowdown_percent = 0.0;  ///< of its service time, by which each answer is held back
 

@@ -72,12 +72,24 @@ Status check_calibration(const ResolvedConfig& config) {
   return {};
 }
 
+/// Of a list separated by commas.
+std::vector<std::string> names_in(std::string_view list) {
+  std::vector<std::string> names;
+  while (!list.empty()) {
+    const std::size_t end = std::min(list.find(','), list.size());
+    names.emplace_back(list.substr(0, end));
+    list.remove_prefix(std::min(end + 1, list.size()));
+  }
+  return names;
+}
+
 Status load_model(const ResolvedConfig& config, Subject& subject, sut::SutRequest& request) {
   const RunConfig& values = config.values;
   // First, so that a missing file is told in one way whatever would read it.
   LODE_TRY(const std::uint64_t bytes, file_bytes(values.model));
   engine::ModelOptions options;
   if (values.isa != "best") options.isa = values.isa;
+  options.disabled_passes = names_in(values.disable_passes);
   options.release_constants = true;
   // What needs samples is made by the quantizer; the engine brings weights to the others itself.
   const bool needs_samples = values.precision == "int8-static";

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 namespace lode::engine {
 
@@ -35,6 +36,13 @@ static_assert(sizeof(TileShapes) == 64);
   __asm__ volatile("tilerelease" : : : "memory");
 }
 
+/// Calls visit with 0, 1, ... kCount - 1, each a type, as numbers of registers have to be.
+template <int kCount, typename Visit>
+[[gnu::always_inline]] inline void for_each_index(const Visit& visit) {
+  if constexpr (kCount > 1) for_each_index<kCount - 1>(visit);
+  visit(std::integral_constant<int, kCount - 1>());
+}
+
 /// Rows `pitch` bytes apart.
 template <int kTile>
 [[gnu::always_inline]] inline void load_tile(const void* from, std::int64_t pitch) {
@@ -54,8 +62,10 @@ template <int kSums, int kX, int kW>
 [[gnu::always_inline]] inline void add_products() {
   __asm__ volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSums), "i"(kX), "i"(kW));
 }
-/// The same for bfloat16, two of a row meeting two of a column; sums are float, pairs are added one
-/// after the other, to the nearest even, and numbers below the normal range count as zero.
+/// The same for bfloat16, two of a row meeting two of a column, in float: the products of the even
+/// elements of the row are summed up, and those of the odd ones, then the two, then that is added
+/// to the sum. Each result is rounded to the nearest even; what is below the normal range counts
+/// as zero.
 template <int kSums, int kX, int kW>
 [[gnu::always_inline]] inline void add_bf16_products() {
   __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" : : "i"(kSums), "i"(kX), "i"(kW));

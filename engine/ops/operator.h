@@ -12,6 +12,7 @@
 
 #include "engine/graph/graph.h"
 #include "engine/kernels/cpu_features.h"
+#include "engine/ops/kernel_flops.h"
 #include "engine/ops/machine_pass.h"
 
 namespace lode::engine {
@@ -84,6 +85,7 @@ struct Step {
   /// Multiplications and additions of the definition, of convolutions and matrix products only: a
   /// kernel that needs fewer has more than its machine's FLOP/s. 0: not counted.
   double flops = 0.0;
+  std::vector<KernelFlops> members;  ///< of the kernels that it calls; empty: only `kernel`
   /// Pairs of least and greatest, of 0 and the values, that `run` leaves for each image of output 0
   /// in a float output 1 [images, range_pieces, 2], where the step is given one. 0: it cannot.
   std::int64_t range_pieces = 0;

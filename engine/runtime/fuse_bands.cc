@@ -208,6 +208,7 @@ PlanStep Fuser::fused(const Chain& chain) const {
     bands->weights.push_back(member.step.weights);
     result.step.weight_bytes += member.step.weight_bytes;
     result.step.flops += member.step.flops;
+    result.step.members.push_back({member.step.kernel, member.step.flops});
     const std::string_view separator = index == chain.front() ? "" : "+";
     result.op_type += fmt::format("{}{}", separator, member.op_type);
     result.name += fmt::format("{}{}", separator, member.name);

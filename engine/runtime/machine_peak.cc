@@ -47,9 +47,17 @@ double sum_of_rates(ThreadPool& pool, std::function<double(int)> measure) {
 
 }  // namespace
 
-double MachinePeak::ops_per_s(std::string_view multiplied_by) const {
-  if (multiplies_bytes(multiplied_by)) return byte_ops_per_s;
-  return multiplies_pairs(multiplied_by) ? pair_flops_per_s : flops_per_s;
+double MachinePeak::ops_per_s(std::string_view name) const {
+  if (multiplies_bytes(name)) return byte_ops_per_s;
+  return multiplies_pairs(name) ? pair_flops_per_s : flops_per_s;
+}
+
+double MachinePeak::seconds(const StepInfo& step) const {
+  if (step.members.empty()) return step.flops / ops_per_s(step.kernel);
+  return std::accumulate(step.members.begin(), step.members.end(), 0.0,
+                         [&](double sum, const KernelFlops& member) {
+                           return sum + member.flops / ops_per_s(member.kernel);
+                         });
 }
 
 Result<MachinePeak> measure_machine_peak(Isa cap, const SessionOptions& options) {

@@ -21,8 +21,10 @@ struct MachinePeak {
   double pair_flops_per_s = 0.0;
   double read_bytes_per_s = 0.0;  ///< of all threads at once, from memory beyond the caches
 
-  /// Operations a second that this kernel may reach, by what it multiplies.
-  [[nodiscard]] double ops_per_s(std::string_view multiplied_by) const;
+  /// Operations a second that the kernel of this name may reach, by what it multiplies.
+  [[nodiscard]] double ops_per_s(std::string_view name) const;
+  /// The least that a step's operations take, each at the peak of the kernel that makes them.
+  [[nodiscard]] double seconds(const StepInfo& step) const;
 };
 
 /// Measures for about a third of a second, with the best loops within `cap`. Takes 64 MB a thread

@@ -236,6 +236,8 @@ PlanInfo Plan::info(const Graph& graph) const {
   for (const PlanStep& step : parts_.steps) {
     Shape output_shape = step.output_shape;
     if (is_split() && output_shape.rank() > 0) output_shape[0] *= parts_.batch_parts;
+    std::vector<KernelFlops> members = step.step.members;
+    for (KernelFlops& member : members) member.flops *= static_cast<double>(parts_.batch_parts);
     info.steps.push_back({.node = step.name,
                           .op_type = step.op_type,
                           .kernel = step.step.kernel,
@@ -243,6 +245,7 @@ PlanInfo Plan::info(const Graph& graph) const {
                           .output_shape = output_shape,
                           .scratch_bytes = step.step.scratch_bytes,
                           .flops = step.step.flops * static_cast<double>(parts_.batch_parts),
+                          .members = std::move(members),
                           .bytes = touched_bytes(step)});
     if (step.step.weights != nullptr && seen.insert(step.step.weights.get()).second) {
       info.packed_weight_bytes += step.step.weight_bytes;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/kernels/peak/peak.h"
 #include "engine/ops/lowering.h"
 #include "engine/ops/quantization.h"
 #include "engine/passes/rewrite.h"
@@ -514,7 +515,7 @@ Status Planner::add_node(const Node& node) {
         reference_step(node, *definition, inputs, outputs, std::move(step.reason), parts_.failure);
   }
   if (step.kernel.find("winograd") != std::string::npos) ++decision(MachinePass::kWinograd).changes;
-  if (step.kernel.find("bf16x3") != std::string::npos) ++decision(MachinePass::kBf16x3).changes;
+  if (multiplies_pairs(step.kernel)) ++decision(MachinePass::kBf16x3).changes;
   const std::uint32_t packed_inputs = step.packed_inputs;
   append(node, std::move(step), places);
   release_packed(node, packed_inputs);

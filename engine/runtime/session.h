@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "base/tensor_view.h"
 #include "engine/graph/tensor.h"
+#include "engine/ops/kernel_flops.h"
 #include "engine/passes/pass.h"
 
 namespace lode::engine {
@@ -116,6 +117,7 @@ struct StepInfo {
   std::size_t scratch_bytes = 0;
   /// Of a convolution's or product's definition, a multiply-add counting as two; 0: not counted.
   double flops = 0.0;
+  std::vector<KernelFlops> members;  ///< of the kernels that it calls; empty: only `kernel`
   /// Of the inputs, the weights and the outputs, each once: the least that is read and written.
   std::size_t bytes = 0;
 };

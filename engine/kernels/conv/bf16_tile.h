@@ -1,8 +1,8 @@
 // The matrix product of convolutions whose floats are multiplied as pairs of bfloat16: x = high +
 // low, and x * w = high * high' + high * low' + low * high', summed up in float. Rounding to pairs
-// and the product of lows, which is left out, change x * w by at most 2^-14 of it. One
-// implementation an instruction set, reached through Bf16Tiles; what surrounds it is plain code,
-// built once without -m flags.
+// and the product of lows, which is left out, change x * w by at most 2^-14 of it, as long as all
+// of these are normal numbers. One implementation an instruction set, reached through Bf16Tiles;
+// what surrounds it is plain code, built once without -m flags.
 //
 // A step of the sum is kBf16Step channels of one tap. A pixel is its highs, then, from a given
 // element on, its lows; dword j of a step holds its channels j and j + kBf16Step / 2. A panel of
@@ -10,8 +10,8 @@
 // [kBf16Step / 2][kBf16Lanes][2], in the same order. An output element is one sum over ascending
 // steps, started from the bias, whatever rows and columns are computed beside it.
 //
-// Infinite elements, and those within 2^-9 of the largest float, give NaN; those below the normal
-// range count as zero.
+// Infinite elements, and those within 2^-9 of the largest float, give NaN. Elements, lows and
+// products below the normal range count as zero: below 2^-118 elements lose their lows.
 #pragma once
 
 #include <cstdint>

@@ -2,8 +2,6 @@
 // for twelve products.
 #if defined(__x86_64__)
 
-#include <type_traits>
-
 #include "engine/kernels/conv/bf16_tile.h"
 #include "engine/kernels/gemm/tile_simd.h"
 #include "engine/kernels/simd_avx512.h"
@@ -38,7 +36,7 @@ struct Pair {
 /// Half a unit is added to the high before bits are cut off: the nearest, ties away from zero. The
 /// low is cut off: as it has either sign, that does not pull results to one side, and a NaN stays
 /// one.
-[[gnu::always_inline]] inline Pair split(__m512 x) {
+[[gnu::always_inline]] inline Pair pair_of(__m512 x) {
   const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xFFFF0000U));
   const __m512i half_unit = _mm512_set1_epi32(0x8000);
   const __m512i high = _mm512_and_si512(_mm512_add_epi32(_mm512_castps_si512(x), half_unit), upper);
@@ -53,8 +51,8 @@ struct Pair {
 /// A step: its first and its last sixteen channels; the lows go `low` elements further.
 [[gnu::always_inline]] inline void store_step(__m512 a, __m512 b, std::uint16_t* to,
                                               std::int64_t low) {
-  const Pair first = split(a);
-  const Pair second = split(b);
+  const Pair first = pair_of(a);
+  const Pair second = pair_of(b);
   _mm512_storeu_si512(to, join_upper_words(first.high, second.high));
   _mm512_storeu_si512(to + low, join_upper_words(first.low, second.low));
 }
@@ -77,8 +75,8 @@ template <Prologue kPrologue>
   const std::int64_t whole = run.channels / kBf16Step * kBf16Step;
   const std::int64_t left = run.channels - whole;
   const __mmask16 all = F32x16::first(kLanes);
-  const __mmask16 low = F32x16::first(smaller(left, kLanes));
-  const __mmask16 high = F32x16::first(left < kLanes ? 0 : left - kLanes);
+  const __mmask16 first_half = F32x16::first(smaller(left, kLanes));
+  const __mmask16 second_half = F32x16::first(left < kLanes ? 0 : left - kLanes);
   const float* x = run.x;
   std::uint16_t* pairs = run.pairs;
   for (std::int64_t i = 0; i < run.pixels; ++i, x += run.x_step, pairs += run.pitch) {
@@ -87,8 +85,9 @@ template <Prologue kPrologue>
                  load_channels<kPrologue>(run, x, c + kLanes, all), pairs + c, run.low);
     }
     if (left == 0) continue;
-    store_step(load_channels<kPrologue>(run, x, whole, low),
-               load_channels<kPrologue>(run, x, whole + kLanes, high), pairs + whole, run.low);
+    store_step(load_channels<kPrologue>(run, x, whole, first_half),
+               load_channels<kPrologue>(run, x, whole + kLanes, second_half), pairs + whole,
+               run.low);
   }
 }
 
@@ -119,8 +118,8 @@ void pack(const Bf16Pack& run) {
     return;
   }
   for (std::int64_t pair = 0; pair < kPairs; ++pair, from += kLanes, to += kBf16Step) {
-    const Pair first = split(F32x16::load(from).lanes);
-    const Pair second = split(F32x16::load(from + kPairs * kLanes).lanes);
+    const Pair first = pair_of(F32x16::load(from).lanes);
+    const Pair second = pair_of(F32x16::load(from + kPairs * kLanes).lanes);
     _mm512_storeu_si512(to, join_upper_words(first.high, second.high));
     _mm512_storeu_si512(to + kHalfTile,
                         join_upper_words(nearest_upper(first.low), nearest_upper(second.low)));
@@ -154,13 +153,6 @@ template <int kVectors>
   }
   for (int j = 0; j < kVectors; ++j) shapes.set(kWeights + j, kBf16Step / 2, kTileRowBytes);
   configure_tiles(shapes);
-}
-
-/// Calls visit with 0, 1, ... kCount - 1, each a type.
-template <int kCount, typename Visit>
-[[gnu::always_inline]] inline void for_each_index(const Visit& visit) {
-  if constexpr (kCount > 1) for_each_index<kCount - 1>(visit);
-  visit(std::integral_constant<int, kCount - 1>());
 }
 
 /// The place of register (i, j) of the sums in memory, [rows][kVectors][16].
@@ -230,26 +222,27 @@ template <int kRowTiles, int kVectors>
 // ---- sums and outputs
 
 /// Calls visit(first, pixel, count) for the parts of spans in rows [row, row + kTurnRows): `first`
-/// counts from `row`.
+/// counts from `row`. Rows ascend from call to call; `cursor` is the first span that is not over.
 template <typename Visit>
 [[gnu::always_inline]] inline void for_each_part(const Bf16PanelRun& run, std::int64_t row,
-                                                 const Visit& visit) {
-  for (std::int64_t i = 0; i < run.span_count; ++i) {
+                                                 std::int64_t& cursor, const Visit& visit) {
+  for (std::int64_t i = cursor; i < run.span_count && run.spans[i].row < row + kTurnRows; ++i) {
     const Bf16Span& span = run.spans[i];
     const std::int64_t begin = span.row > row ? span.row : row;
     const std::int64_t end = smaller(span.row + span.count, row + kTurnRows);
-    if (begin < end) visit(begin - row, span.pixel + begin - span.row, end - begin);
+    if (end == span.row + span.count) cursor = i + 1;
+    visit(begin - row, span.pixel + begin - span.row, end - begin);
   }
 }
 
 /// What the sums of a slice behind the first go on from.
 template <int kVectors>
 [[gnu::always_inline]] inline void load_sums(const Bf16PanelRun& run, std::int64_t row,
-                                             float* sums) {
+                                             std::int64_t& cursor, float* sums) {
   constexpr std::int64_t kLast = (kVectors - 1) * kLanes;
   const __mmask16 tail = F32x16::first(run.columns - kLast);
   for_each_part(
-      run, row,
+      run, row, cursor,
       [&](std::int64_t first, std::int64_t pixel, std::int64_t count)
           __attribute__((always_inline)) {
             const float* y = run.y + pixel * run.y_stride;
@@ -284,10 +277,10 @@ template <int kCount, int kVectors>
 
 template <int kVectors>
 [[gnu::always_inline]] inline void finish_rows(const Bf16PanelRun& run, std::int64_t row,
-                                               const float* sums) {
+                                               std::int64_t& cursor, const float* sums) {
   constexpr int kTogether = 4;
   for_each_part(
-      run, row,
+      run, row, cursor,
       [&](std::int64_t first, std::int64_t pixel, std::int64_t count)
           __attribute__((always_inline)) {
             const float* from = sums + first * kVectors * kLanes;
@@ -309,20 +302,22 @@ template <int kVectors>
   alignas(64) float sums[2][kTurnRows * kVectors * kLanes];
   std::int64_t rows = smaller(kTurnRows, run.row_count);
   configure<kVectors>(rows);
+  std::int64_t loaded = 0;
+  std::int64_t finished = 0;
   int at = 0;
   for (std::int64_t row = 0; row < run.row_count; row += kTurnRows, at = 1 - at) {
     if (run.row_count - row < rows) {
       rows = run.row_count - row;
       configure<kVectors>(rows);
     }
-    if (run.bias == nullptr) load_sums<kVectors>(run, row, sums[at]);
+    if (run.bias == nullptr) load_sums<kVectors>(run, row, loaded, sums[at]);
     const bool both = rows > kTileRows;
     if (both) {
       sum_up<kMaxRowTiles, kVectors>(run, row, sums[at]);
     } else {
       sum_up<1, kVectors>(run, row, sums[at]);
     }
-    if (row > 0) finish_rows<kVectors>(run, row - kTurnRows, sums[1 - at]);
+    if (row > 0) finish_rows<kVectors>(run, row - kTurnRows, finished, sums[1 - at]);
     if (both) {
       store_sums<kMaxRowTiles, kVectors>(sums[at]);
     } else {
@@ -330,7 +325,7 @@ template <int kVectors>
     }
   }
   release_tiles();
-  finish_rows<kVectors>(run, (run.row_count - 1) / kTurnRows * kTurnRows, sums[1 - at]);
+  finish_rows<kVectors>(run, (run.row_count - 1) / kTurnRows * kTurnRows, finished, sums[1 - at]);
 }
 
 void run_panel(const Bf16PanelRun& run) {
@@ -341,7 +336,7 @@ void run_panel(const Bf16PanelRun& run) {
 }  // namespace
 
 constinit const Bf16Tiles avx512amx_bf16_tiles = {.max_vectors = kMaxVectors,
-                                                  .tile_rows = kTileRows,
+                                                  .tile_rows = kTurnRows,
                                                   .split = split,
                                                   .pack = pack,
                                                   .widen_panel = widen_panel,

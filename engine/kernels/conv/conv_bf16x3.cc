@@ -432,14 +432,24 @@ void pack(const ConvShape& shape, const ConvWeights& weights, float* to) {
   }
 }
 
+/// Less than three eighths of a step's channels: others are as fast.
+bool fills_no_step(const ConvShape& shape) {
+  return 8 * shape.depth() < 3 * all_steps(shape) * kBf16Step;
+}
+
 std::string_view refuse(const ConvShape& shape) {
   if (shape.x_is_plain) return "the input is not channels-last";
   if (shape.groups != 1) return "there are groups";
   if (!shape.allow_bf16x3) return "products of bfloat16 are disabled";
+  if (shape.winograd_outputs != 0) return "Winograd is asked for";
   if (shape.out_pixels() < 8) return "fewer than eight pixels an image fill no tile";
-  if (shape.in_c < 8) return "fewer than eight channels leave most of a step empty";
+  if (fills_no_step(shape)) return "few channels leave most of a step empty";
   if (shape.depth() <= kBf16Step / 2) return "sums of at most 16 products are as fast without";
-  return "";
+  const Geometry geometry(shape);
+  if (geometry.width > 2 * geometry.shape.out_w) {
+    return "more than half of the sums would fall between rows";
+  }
+  return geometry.bytes(1) > kBlockBytes ? "what a row reads does not fit the cache" : "";
 }
 
 template <const Bf16Tiles& kTiles>

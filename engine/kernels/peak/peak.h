@@ -61,8 +61,7 @@ struct ProductPeakKernel {
 /// The best one that needs no more than `cap`.
 [[nodiscard]] const ProductPeakKernel& select_byte_peak(Isa cap);
 
-/// Whether the kernel of this name, or one of those that a step of this name runs, multiplies
-/// floats as pairs of bfloat16.
+/// Whether the kernel of this name multiplies floats as pairs of bfloat16.
 [[nodiscard]] bool multiplies_pairs(std::string_view kernel);
 
 /// All variants, best first.

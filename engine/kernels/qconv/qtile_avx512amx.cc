@@ -3,8 +3,6 @@
 // register.
 #if defined(__x86_64__)
 
-#include <type_traits>
-
 #include "engine/kernels/int_avx512.h"
 //
 #include "engine/kernels/qconv/qtile_simd.h"
@@ -37,19 +35,12 @@ void configure(const QPanelRun& run, std::int64_t rows) {
   configure_tiles(shapes);
 }
 
-/// Calls visit with 0, 1, ... kVectors - 1, each a type.
-template <int kVectors, typename Visit>
-[[gnu::always_inline]] inline void for_each_vector(const Visit& visit) {
-  if constexpr (kVectors > 1) for_each_vector<kVectors - 1>(visit);
-  visit(std::integral_constant<int, kVectors - 1>());
-}
-
 /// One step of a tile: 16 rows from `x` on, whose bytes are kRows' and kWeights' registers wide.
 template <int kVectors, int kX, int kW>
 [[gnu::always_inline]] inline void multiply_tile(const std::uint8_t* x, std::int64_t row_pitch,
                                                  const std::int32_t* w) {
   load_tile<kX>(x, row_pitch);
-  for_each_vector<kVectors>([&](auto j) __attribute__((always_inline)) {
+  for_each_index<kVectors>([&](auto j) __attribute__((always_inline)) {
     load_tile<kW>(w + j * I32x16::kLanes, kVectors * kTileRowBytes);
     add_products<j, kX, kW>();
   });
@@ -59,7 +50,7 @@ template <int kVectors, int kX, int kW>
 template <int kVectors>
 [[gnu::always_inline]] inline void sum_up_tile(const QPanelRun& run, std::int64_t row,
                                                std::int64_t row_pitch) {
-  for_each_vector<kVectors>([&](auto j) __attribute__((always_inline)) {
+  for_each_index<kVectors>([&](auto j) __attribute__((always_inline)) {
     load_tile<j>(run.start + j * I32x16::kLanes, 0);
   });
   const std::uint8_t* x = run.rows[row] + run.first;
@@ -103,7 +94,7 @@ template <int kVectors>
     }
     sum_up_tile<kVectors>(run, row, row_pitch);
     if (row > 0) finish_tile<kVectors>(run, row - kTileRows, kTileRows, stored[1 - at]);
-    for_each_vector<kVectors>([&](auto j) __attribute__((always_inline)) {
+    for_each_index<kVectors>([&](auto j) __attribute__((always_inline)) {
       store_tile<j>(stored[at] + j * I32x16::kLanes, kVectors * kTileRowBytes);
     });
   }

@@ -362,6 +362,11 @@ TEST(Conv, TheCutChangesNothing) {
   std::vector<ConvShape> shapes = {square(20, 70, 150, 1, 1, 0, 1, 1, 2),
                                    square(15, 24, 200, 3, 1, 1), square(41, 3, 64, 7, 2, 3),
                                    square(9, 1200, 70, 1, 1, 0)};
+  // Tasks that begin in the middle of a row, halos, and slices of half weights.
+  shapes.push_back(square(15, 40, 100, 1, 2, 0, 1, 1, 3));
+  shapes.push_back(square(17, 24, 100, 3, 2, 2, 1, 2, 2));
+  shapes.push_back(square(9, 200, 70, 3, 1, 1, 1, 1, 2));
+  shapes.back().half_weights = true;
   shapes[2].x_is_plain = true;
   shapes[3].prologue = ConvPrologue::kAffineRelu;
   shapes.push_back(square(24, 40, 200, 3, 1, 1));

@@ -117,8 +117,13 @@ TEST(MachinePeak, GrowsWithWhatItMayUse) {
   EXPECT_GT(generic->byte_ops_per_s, 0.0);
   EXPECT_EQ(best->ops_per_s("avx512_u8_conv"), best->byte_ops_per_s);
   EXPECT_EQ(best->ops_per_s("avx512_f32_conv"), best->flops_per_s);
-  EXPECT_EQ(best->ops_per_s("bands(avx512amx_f32_conv_bf16x3, avx512_f32_dwconv)"),
-            best->pair_flops_per_s);
+  EXPECT_EQ(best->ops_per_s("avx512amx_f32_conv_bf16x3"), best->pair_flops_per_s);
+  StepInfo step;
+  step.kernel = "avx512_f32_conv";
+  step.flops = best->flops_per_s;
+  EXPECT_DOUBLE_EQ(best->seconds(step), 1.0);
+  step.members = {{"avx512_f32_dwconv", best->flops_per_s}, {"avx2_u8_conv", best->byte_ops_per_s}};
+  EXPECT_DOUBLE_EQ(best->seconds(step), 2.0);
   EXPECT_EQ(generic->pair_kernel, "");
   EXPECT_EQ(best->pair_flops_per_s > 0.0, best_isa() >= Isa::kAvx512Amx);
 }
