@@ -20,8 +20,12 @@ namespace {
 constexpr std::int64_t kCacheFloats = 1 << 18;
 /// A worker's share of a value that stays in such a cache from the step that makes it to the next.
 constexpr std::int64_t kCachedBytes = 1 << 19;
+/// With several workers, of a value that is so many times as large as what the chain reads: without
+/// a chain they would wait for one another around it, and read what others wrote of it.
+constexpr std::int64_t kSharedBytes = 1 << 16;
+constexpr std::size_t kExpansion = 3;
 /// Multiplications that ranges may repeat at their borders, as a factor.
-constexpr double kMostRepeated = 1.1;
+constexpr double kMostRepeated = 1.15;
 
 std::size_t aligned(std::size_t bytes) {
   return (bytes + kArenaAlignment - 1) / kArenaAlignment * kArenaAlignment;
@@ -106,6 +110,7 @@ class Fuser {
   [[nodiscard]] std::string why_no_link(std::size_t index) const;
   [[nodiscard]] std::string why_too_long(const Chain& chain) const;
   [[nodiscard]] std::int64_t ranges_of(const ConvShape& last) const;
+  [[nodiscard]] bool is_worth_it(const Argument& value, const Argument& input) const;
   [[nodiscard]] Chain chain_from(std::size_t index);
   [[nodiscard]] PlanStep fused(const Chain& chain) const;
 
@@ -166,13 +171,19 @@ std::string Fuser::why_too_long(const Chain& chain) const {
                      (repeated - 1.0) * 100.0);
 }
 
+/// Whether a value should not lie between two steps, in a chain that reads `input`.
+bool Fuser::is_worth_it(const Argument& value, const Argument& input) const {
+  const std::int64_t share = static_cast<std::int64_t>(value.bytes) / parts_.workers;
+  if (share > kCachedBytes) return true;
+  return parts_.workers > 1 && share > kSharedBytes && value.bytes >= kExpansion * input.bytes;
+}
+
 /// The chain that begins with the step, of at least one.
 Fuser::Chain Fuser::chain_from(std::size_t index) {
   Chain chain = {index};
   while (why_no_member(index).empty()) {
     const Argument& output = step(index).outputs[0];
-    const std::int64_t share = static_cast<std::int64_t>(output.bytes) / parts_.workers;
-    if (share <= kCachedBytes) break;
+    if (!is_worth_it(output, step(chain.front()).inputs[0])) break;
     std::string why_not = why_no_link(index);
     if (why_not.empty()) {
       chain.push_back(uses_[static_cast<std::size_t>(output.buffer)].reader);

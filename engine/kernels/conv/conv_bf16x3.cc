@@ -27,7 +27,7 @@ constexpr std::int64_t kTaskWork = 1 << 20;
 /// Multiply-adds in the time of reading a weight, and of reading an input float that another worker
 /// has just written and of splitting it.
 constexpr std::int64_t kReadWork = 8;
-constexpr std::int64_t kForeignReadWork = 16;
+constexpr std::int64_t kForeignReadWork = 64;
 constexpr std::int64_t kLine = 64;
 constexpr auto kElement = static_cast<std::int64_t>(sizeof(std::uint16_t));
 

@@ -83,6 +83,18 @@ TEST(FuseBands, AnInvertedResidualHasTheSameBits) {
   }
 }
 
+// Values that one worker's cache holds, but that several would have to hand to one another.
+TEST(FuseBands, SeveralWorkersDoNotShareAnExpandedValue) {
+  const auto model = make_model(make_inverted_residual(3, 1, 192), options_for(best_isa(), true));
+  const auto chains = [&](int threads) {
+    const auto session = make_session(model, {.threads = threads, .cpus = {}});
+    return decision(plan_of(*session, {1, 3, 20, 20}), "fuse_bands").changes;
+  };
+  if (best_isa() == Isa::kGeneric) GTEST_SKIP() << "the portable kernels take no bands";
+  EXPECT_EQ(chains(1), 0);
+  EXPECT_EQ(chains(2), 1);
+}
+
 /// MobileNetV1's way in: a first layer on NCHW, then depthwise and pointwise in turns, each large.
 Graph make_separable_chain() {
   GraphBuilder b;
