@@ -2,7 +2,7 @@
 """Counts how often `lode compare --live` is right, where the truth is known.
 
   compare_check.py --lode PROGRAM --model M.onnx --dataset D.h5 [--comparisons 100] [--slowdown 2%]
-                   [--run-seconds 0.2] [--rounds 6] [--max-rounds 16] [--interval 0.75%]
+                   [--run-seconds 0.05] [--rounds 10] [--max-rounds 45] [--interval 0.8%]
                    [--metric p50] [--threads 1] [--samples 8] [--seed 1] [--only aa|slow]
                    [--verbose]
 
@@ -75,10 +75,10 @@ def main():
     parser.add_argument("--dataset", type=pathlib.Path, required=True)
     parser.add_argument("--comparisons", type=int, default=100)
     parser.add_argument("--slowdown", default="2%")
-    parser.add_argument("--run-seconds", type=float, default=0.2)
-    parser.add_argument("--rounds", type=int, default=6)
-    parser.add_argument("--max-rounds", type=int, default=16)
-    parser.add_argument("--interval", default="0.75%")
+    parser.add_argument("--run-seconds", type=float, default=0.05)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--max-rounds", type=int, default=45)
+    parser.add_argument("--interval", default="0.8%")
     parser.add_argument("--metric", default="p50")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--samples", type=int, default=8,
