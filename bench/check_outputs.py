@@ -71,11 +71,16 @@ def isas_of_this_machine(args):
         path = pathlib.Path(folder) / "smallest.onnx"
         run([args.lode, "model", "zoo", "squeezenet1.1", "--size", 64, "--output", path])
         for isa in args.isas:
-            command = [args.lode, "model", "inspect", path, "--isa", isa]
-            if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+            command = [str(args.lode), "model", "inspect", str(path), "--isa", isa]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            if done.returncode == 0:
                 here.append(isa)
-            else:
+            elif "is not on this machine" in done.stderr:
                 print(f"left out: this machine has no {isa}")
+            else:
+                sys.exit(f"check_outputs: --isas: {done.stderr.strip()}")
+    if not here:
+        sys.exit("check_outputs: --isas: none of these is on this machine; nothing was compared")
     return here
 
 

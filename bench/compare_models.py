@@ -107,7 +107,8 @@ def file_for(engine, path, args, data):
     if not precision:
         return path, ""
     made = args.cache / f"{path.stem}.{precision}.onnx"
-    if made.is_file() and made.stat().st_mtime >= path.stat().st_mtime:
+    newest = max(path.stat().st_mtime, args.lode.stat().st_mtime)
+    if made.is_file() and made.stat().st_mtime >= newest:
         return made, ""
     args.cache.mkdir(parents=True, exist_ok=True)
     choices = ()
